@@ -1,0 +1,105 @@
+"""Journal events: everything a run is. Replaying them in `seq` order rebuilds its state.
+
+Stored as plain JSON objects tagged by `type`; TypedDicts, because building one must cost nothing.
+`path` is the step's place inside containers: "" at the top, "each[3]" inside the fourth item of map `each`.
+Live events (what readers see) are derived from the journal; see `live`.
+"""
+
+from typing import Any, Literal, NotRequired, TypedDict
+
+Json = Any
+
+
+class ErrorValue(TypedDict):
+    """A located error as stored, shown and put on the `error` port."""
+
+    kind: str
+    code: str
+    message: str
+    retryable: bool
+    attempts: int
+    node: str | None
+    param: NotRequired[str | None]
+    path: NotRequired[str | None]
+    context: NotRequired[dict[str, Json]]
+
+
+class RunStarted(TypedDict):
+    """`trigger` is the node that starts; `input` what it received; `scope` extra names (contact, lead, …)."""
+
+    type: Literal["run.started"]
+    trigger: str
+    input: Json
+    scope: dict[str, Json]
+    state: dict[str, Json]
+    at: str
+
+
+class StepSucceeded(TypedDict):
+    """`error` is set when the policy turned a failure into a default value or the `error` port."""
+
+    type: Literal["step.succeeded"]
+    node: str
+    path: str
+    ports: list[str]
+    output: Json
+    state: NotRequired[dict[str, Json]]
+    messages: NotRequired[list[dict[str, Json]]]
+    usage: NotRequired[dict[str, Json] | None]
+    error: NotRequired[ErrorValue | None]
+    attempts: int
+    started_at: str
+    duration_ms: float
+
+
+class StepFailed(TypedDict):
+    type: Literal["step.failed"]
+    node: str
+    path: str
+    error: ErrorValue
+    started_at: str
+    duration_ms: float
+
+
+class StepWaiting(TypedDict):
+    type: Literal["step.waiting"]
+    node: str
+    path: str
+    wait: dict[str, Json]
+    at: str
+
+
+class RunStopped(TypedDict):
+    """A `logic.stop` was reached, the run's own timeout or step budget struck, or somebody cancelled."""
+
+    type: Literal["run.stopped"]
+    outcome: Literal["succeeded", "failed", "cancelled"]
+    node: str | None
+    message: str
+    error: NotRequired[ErrorValue | None]
+    at: str
+
+
+class RunEnded(TypedDict):
+    type: Literal["run.succeeded", "run.failed", "run.cancelled"]
+    output: Json
+    error: ErrorValue | None
+    usage: dict[str, Json]
+    at: str
+
+
+Event = RunStarted | StepSucceeded | StepFailed | StepWaiting | RunStopped | RunEnded
+
+
+class LiveEvent(TypedDict):
+    """What a reader gets. `seq` counts from 1 without a gap within a run and can be rebuilt from the journal.
+
+    `type` is one of run.started, step.started, step.succeeded, step.failed, step.skipped, step.waiting,
+    run.waiting, run.succeeded, run.failed, run.cancelled. Deltas (`step.delta`) carry `seq` 0: they are transient.
+    """
+
+    seq: int
+    type: str
+    node: NotRequired[str]
+    path: NotRequired[str]
+    data: NotRequired[dict[str, Json]]

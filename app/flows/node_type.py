@@ -1,0 +1,200 @@
+"""What a node type is: a params model, an output model, an async function and one frozen value.
+
+Nothing here knows a particular node. Nodes declare `NODE = NodeType(...)`; `app/nodes/catalog.py` lists them.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Annotated, Any, Literal, NotRequired, Protocol, TypedDict
+
+from pydantic import BaseModel, ConfigDict, Field
+
+JsonValue = Any
+Effects = Literal["none", "read", "idempotent", "unsafe"]
+
+
+class Rendered:
+    """Marks a params field whose strings are templates. `kind` says what the rendered field must be.
+
+    `text`: always a string afterwards (other values are written as text, objects as JSON).
+    `value`: any JSON; a string that is exactly one `{{ path }}` takes the value with its type.
+    `raw`: checked like a value, but the node renders it itself with `ctx.render` (assignments, conditions).
+    """
+
+    def __init__(self, kind: Literal["text", "value", "raw"]) -> None:
+        self.kind = kind
+
+
+Template = Annotated[str, Rendered("text"), Field(json_schema_extra={"x-template": "text"})]
+Value = Annotated[Any, Rendered("value"), Field(json_schema_extra={"x-template": "value"})]
+Raw = Annotated[Any, Rendered("raw"), Field(json_schema_extra={"x-template": "value"})]
+Condition = Annotated[
+    dict[str, Any],
+    Rendered("raw"),
+    Field(json_schema_extra={"x-template": "condition", "widget": "condition"}),
+]
+
+
+class Params(BaseModel):
+    """Base of every params model: frozen, unknown fields refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Output(BaseModel):
+    """Base of every output model."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class Usage(Output):
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost_usd: float | None = None
+
+
+class ErrorKind(StrEnum):
+    RATE_LIMITED = "rate_limited"
+    TIMEOUT = "timeout"
+    AUTH = "auth"
+    INVALID_INPUT = "invalid_input"
+    UPSTREAM = "upstream"
+    POLICY = "policy"
+    BUDGET = "budget"
+    CANCELLED = "cancelled"
+    BUG = "bug"
+
+    @property
+    def retryable(self) -> bool:
+        return self in (ErrorKind.RATE_LIMITED, ErrorKind.TIMEOUT, ErrorKind.UPSTREAM)
+
+
+class NodeError(Exception):
+    """A located failure of one step.
+
+    `code` is stable and names the sentence (`errors.<code>`); `context` fills it. `param` and `path` name the
+    place inside the node where they are known. `retry_after_s` is the provider's own wish, in seconds.
+    """
+
+    def __init__(
+        self,
+        kind: ErrorKind,
+        code: str,
+        *,
+        param: str | None = None,
+        path: str | None = None,
+        retry_after_s: float | None = None,
+        **context: JsonValue,
+    ) -> None:
+        self.kind, self.code, self.param, self.path = kind, code, param, path
+        self.retry_after_s, self.context = retry_after_s, context
+        super().__init__(f"{kind}/{code} {context}")
+
+
+class Message(TypedDict):
+    """One outgoing chat message. `id` is derived from the step's idempotency key, so a repeat is the same row."""
+
+    id: str
+    text: str
+    buttons: list[dict[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """Leave by `ports` (one name, or several where the type says so) with `output`.
+
+    `state` holds assignments to `state.<name>`; `messages` what was sent to the conversation; `usage` what a
+    model call cost: `{"model", "prompt_tokens", "completion_tokens", "cost_usd"}`.
+    """
+
+    port: str | tuple[str, ...]
+    output: JsonValue = None
+    state: Mapping[str, JsonValue] = field(default_factory=dict)
+    messages: tuple[Message, ...] = ()
+    usage: Mapping[str, JsonValue] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """End the run here. Everything still under way is cancelled."""
+
+    outcome: Literal["succeeded", "failed", "cancelled"]
+    message: str = ""
+
+
+class WaitSpec(TypedDict):
+    """What a suspended step waits for; `kind` picks who resolves it. Waits are data, so they survive anything."""
+
+    kind: str
+    flow: NotRequired[str]
+    version: NotRequired[JsonValue]
+    input: NotRequired[JsonValue]
+    due_at: NotRequired[str]
+    data: NotRequired[JsonValue]
+
+
+@dataclass(frozen=True, slots=True)
+class Suspend:
+    """Hold no worker: record `wait` and go on when something resolves it with a port and an output."""
+
+    wait: WaitSpec
+
+
+Result = Next | Stop | Suspend
+
+
+@dataclass(frozen=True, slots=True)
+class PortList:
+    """Output ports that come from a list param: one per item (`item[id_field]`, labelled `item[label_field]`)."""
+
+    param: str
+    id_field: str = "id"
+    label_field: str = "name"
+
+
+@dataclass(frozen=True, slots=True)
+class NodeType:
+    """One node type. `ports` are the fixed output ports, after the ones of `port_list`.
+
+    `output=None` with `passes_input=True` means the output is the node's input. `output_schema`, where given,
+    computes the output's JSON Schema from the raw params (and the flow's `inputs` schema) for the checker.
+    """
+
+    key: str
+    version: int
+    category: str
+    icon: str
+    effects: Effects
+    params: type[Params]
+    output: type[Output] | None
+    ports: tuple[str, ...]
+    run: Callable[[Any, Any], Awaitable[Result]]
+    tool: bool = False
+    trigger: bool = False
+    has_input: bool = True
+    passes_input: bool = False
+    port_list: PortList | None = None
+    output_schema: Callable[[Mapping[str, Any], Mapping[str, Any]], Mapping[str, Any]] | None = None
+    check: Callable[[Mapping[str, Any]], list[tuple[str, str, Mapping[str, Any]]]] | None = None
+    migrations: tuple[Callable[[dict[str, Any]], dict[str, Any]], ...] = ()
+
+    def out_ports(self, params: Mapping[str, Any]) -> tuple[str, ...]:
+        """Port ids in order for these raw params; malformed items of a port list are passed over."""
+        if self.port_list is None:
+            return self.ports
+        items = params.get(self.port_list.param)
+        listed = tuple(
+            str(item[self.port_list.id_field])
+            for item in (items if isinstance(items, list | tuple) else ())
+            if isinstance(item, Mapping) and item.get(self.port_list.id_field)
+        )
+        return listed + self.ports
+
+
+class Catalog(Protocol):
+    """Node types by key."""
+
+    def get(self, key: str) -> NodeType | None: ...
+
+    def __iter__(self) -> Any: ...
