@@ -1,0 +1,20 @@
+"""Every table. Importing this module fills `SQLModel.metadata`."""
+
+from app.models.accounts import Account, Membership, Workspace
+from app.models.api_keys import ApiKey
+from app.models.auth_sessions import AuthSession, EnterCode, RefreshToken
+from app.models.flows import Flow, FlowEdit, FlowSnapshot, FlowVersion
+
+__all__ = [
+    "Account",
+    "ApiKey",
+    "AuthSession",
+    "EnterCode",
+    "Flow",
+    "FlowEdit",
+    "FlowSnapshot",
+    "FlowVersion",
+    "Membership",
+    "RefreshToken",
+    "Workspace",
+]

@@ -1,0 +1,32 @@
+"""People, the workspaces they work in, and who belongs where."""
+
+from uuid import UUID
+
+from sqlmodel import Field, SQLModel
+
+from app.models.base import Row, text
+
+
+class Account(Row, table=True):
+    """A person. `email` is stored as `normalised` writes it, so an address belongs to one person."""
+
+    __tablename__ = "account"
+
+    email: str = text(unique=True)
+    name: str = text()
+    password_hash: str = text()
+    locale: str = text("")
+
+
+class Workspace(Row, table=True):
+    __tablename__ = "workspace"
+
+    name: str = text()
+
+
+class Membership(SQLModel, table=True):
+    __tablename__ = "membership"
+
+    account_id: UUID = Field(foreign_key="account.id", primary_key=True, ondelete="CASCADE")
+    workspace_id: UUID = Field(foreign_key="workspace.id", primary_key=True, index=True, ondelete="CASCADE")
+    role: str = text("owner")
