@@ -1,7 +1,7 @@
 """Every setting of every process, read once from the environment (and from `.env` beside the code).
 
 No secret has a default: the embedded mode generates them into `DATA_DIR`, everyone else must give them.
-`docs/configuration.md` lists the variables; a test keeps the two lists equal.
+`docs/settings.md` lists the variables; a test keeps the two lists equal.
 """
 
 from functools import lru_cache
@@ -133,5 +133,8 @@ def get_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         raise SettingsError(
-            variables={"_".join(map(str, e["loc"])).upper(): str(e["msg"]) for e in error.errors()}
+            variables={
+                "_".join(map(str, e["loc"])).upper(): str(e["msg"]).removeprefix("Value error, ")
+                for e in error.errors()
+            }
         ) from None

@@ -25,6 +25,7 @@ class Secrets:
     postgres_password: str
     valkey_password: str
     secret_keys: str
+    demo_password: str
 
     @classmethod
     def generate(cls) -> "Secrets":
@@ -32,6 +33,7 @@ class Secrets:
             postgres_password=secrets.token_urlsafe(24),
             valkey_password=secrets.token_urlsafe(24),
             secret_keys=f"k1:{secrets.token_urlsafe(48)}",
+            demo_password=f"demo-{secrets.token_hex(4)}",
         )
 
 
@@ -101,7 +103,10 @@ class DataDir:
         path = self.root / "secrets.json"
         if not path.exists():
             self._write_private(path, asdict(Secrets.generate()))
-        return Secrets(**_read(path))
+        try:
+            return Secrets(**_read(path))
+        except TypeError:
+            raise EmbeddedError("embedded.file_damaged", file=str(path)) from None
 
     def announce(self, endpoints: Endpoints) -> None:
         self._write_private(self.root / "endpoints.json", asdict(endpoints))

@@ -13,6 +13,7 @@ from pathlib import Path
 _PR_SET_PDEATHSIG = 1
 _CLONE_NEWUSER = 0x10000000
 _UNPRIVILEGED = 65534
+TERMINATE = signal.SIGTERM
 
 
 def command(argv: list[str], *, on_parent_death: signal.Signals, unprivileged: bool = False) -> list[str]:

@@ -39,6 +39,10 @@ class Postgres:
     def url(self, database: str = DATABASE) -> str:
         return f"postgresql://{USER}:{self.password}@127.0.0.1:{self.port}/{database}"
 
+    @property
+    def initialised(self) -> bool:
+        return (self.folder / "PG_VERSION").exists()
+
     def part(self) -> Part:
         options = {
             "listen_addresses": "127.0.0.1",
@@ -66,7 +70,7 @@ class Postgres:
 
     def prepare(self) -> None:
         """Create the cluster on first use; on later ones clear what a killed postmaster left."""
-        if (self.folder / "PG_VERSION").exists():
+        if self.initialised:
             self._settle_old_postmaster()
         else:
             self._initialise()
