@@ -103,8 +103,8 @@ def serving_environment() -> dict[str, str]:
     """What the web process needs so that Reflex serves the built pages itself and compiles nothing."""
     return {
         "REFLEX_ENV_MODE": "prod",
-        "REFLEX_SKIP_COMPILE": "true",
-        "REFLEX_MOUNT_FRONTEND_COMPILED_APP": "true",
+        "__REFLEX_SKIP_COMPILE": "true",
+        "__REFLEX_MOUNT_FRONTEND_COMPILED_APP": "true",
         "REFLEX_CHECK_LATEST_VERSION": "false",
     }
 
@@ -112,7 +112,7 @@ def serving_environment() -> dict[str, str]:
 def build_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """Reflex would look for its newest version and probe for the fastest package registry: spare it both."""
     result = {**environment, "REFLEX_CHECK_LATEST_VERSION": "false"}
-    result.pop("REFLEX_SKIP_COMPILE", None)
+    result.pop("__REFLEX_SKIP_COMPILE", None)
     registry = environment.get("NPM_CONFIG_REGISTRY") or _configured_registry(environment)
     if registry:
         result["NPM_CONFIG_REGISTRY"] = registry

@@ -1,0 +1,45 @@
+# Everything a person types. Each target sets up what it needs.
+.DEFAULT_GOAL := help
+.PHONY: help run test e2e check format bench lock build clean
+PYTHON_IN_VENV := .venv/bin/python
+WORKERS ?= 2
+
+help: ## this list
+	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## (.*)/make \1\t\2/' | expand -t 14
+
+run: ## set up and start the whole product
+	@scripts/environment requirements.txt
+	@exec $(PYTHON_IN_VENV) -m app up
+
+test: ## set up and run every test
+	@scripts/environment requirements-dev.txt
+	@CHROMIUM=$$(scripts/browser) && export CHROMIUM && \
+	{ $(PYTHON_IN_VENV) -m app build >.venv/build.log 2>&1 & } && \
+	exec $(PYTHON_IN_VENV) -m pytest -n $(WORKERS) --dist loadgroup
+
+e2e: ## the browser tests alone
+	@scripts/environment requirements-dev.txt
+	@CHROMIUM=$$(scripts/browser) && export CHROMIUM && exec $(PYTHON_IN_VENV) -m pytest tests/e2e
+
+check: ## style, types, import rules, TypeScript, migrations, translations
+	@scripts/environment requirements-dev.txt
+	@scripts/check
+
+format: ## format the Python code
+	@scripts/environment requirements-dev.txt
+	@.venv/bin/ruff check --fix -q . ; .venv/bin/ruff format .
+
+bench: ## measure, and print the figures of docs/performance.md
+	@scripts/environment requirements-dev.txt
+	@exec $(PYTHON_IN_VENV) -m benchmarks
+
+build: ## build the pages
+	@scripts/environment requirements.txt
+	@exec $(PYTHON_IN_VENV) -m app build
+
+lock: ## compile the lock files from requirements*.in, leaving out releases younger than a week
+	@scripts/environment requirements-dev.txt
+	@scripts/lock
+
+clean: ## remove the environment and the build, keep the data
+	rm -rf .venv .web .states .mypy_cache .ruff_cache .pytest_cache assets/external
