@@ -72,6 +72,7 @@ class Stack:
     async def start(self) -> None:
         """Bring everything up, or raise `EmbeddedError` saying what would not. The caller stops in either case."""
         self._say("starting", folder=str(self._data.root))
+        await self._try_given_servers()
         pages = asyncio.create_task(self._build_pages())
         try:
             await _all(self._start_database(), self._start_redis(), self._start_demo_llm())
@@ -104,9 +105,17 @@ class Stack:
         data = self._data
         return Valkey(data.valkey, port, self._secrets.valkey_password, data.log("valkey"))
 
+    async def _try_given_servers(self) -> None:
+        """Servers a person named must answer before anything else is begun."""
+        if self._options.database_url:
+            self._say("using_database")
+            await asyncio.to_thread(migrations.applied, self._options.database_url)
+        if self._options.redis_url:
+            self._say("using_redis")
+            await asyncio.to_thread(_check_redis, self._options.redis_url)
+
     async def _start_database(self) -> None:
         if not self.embedded_database:
-            self._say("using_database")
             return
         server = self._postgres(_port(self.endpoints.database_url))
         self._say("database" if server.initialised else "database_new")
@@ -115,8 +124,6 @@ class Stack:
 
     async def _start_redis(self) -> None:
         if self._options.redis_url:
-            self._say("using_redis")
-            await asyncio.to_thread(_check_redis, self._options.redis_url)
             return
         await self.supervisor.start(self._valkey(_port(self.endpoints.redis_url)).part())
 

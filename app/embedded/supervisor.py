@@ -5,7 +5,7 @@ import contextlib
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from app.embedded.data_dir import EmbeddedError
 from app.embedded.part import Part, kill_group
@@ -23,7 +23,6 @@ class _Kept:
     part: Part
     process: asyncio.subprocess.Process | None = None
     task: asyncio.Task[None] | None = None
-    ready: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Supervisor:
@@ -97,23 +96,26 @@ class Supervisor:
         pause = _FIRST_PAUSE_S
         while not self._stopping:
             born = time.monotonic()
-            code = await kept.process.wait() if kept.process else None
-            if kept.process:
+            if kept.process is not None:
+                code = await kept.process.wait()
                 kill_group(kept.process.pid)
+                self._report("died", kept.part, code)
             if time.monotonic() - born > _HEALTHY_AFTER_S:
                 pause = _FIRST_PAUSE_S
-                self._report("died", kept.part, code)
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE_S)
-            try:
-                await self._launch(kept)
-            except (EmbeddedError, OSError):
-                kept.process = None
-                continue
-            if await self._until_ready(kept):
-                self._report("back", kept.part, None)
-            elif kept.process and kept.process.returncode is None:
-                await self._end(kept)
+            await self._start_again(kept)
+
+    async def _start_again(self, kept: _Kept) -> None:
+        try:
+            await self._launch(kept)
+        except (EmbeddedError, OSError):
+            kept.process = None
+            return
+        if await self._until_ready(kept):
+            self._report("back", kept.part, None)
+        else:
+            await self._end(kept)
 
     async def _end(self, kept: _Kept) -> None:
         process = kept.process

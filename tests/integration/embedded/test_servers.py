@@ -91,7 +91,7 @@ def test_valkey_keeps_what_it_was_told_through_kill_9(durable_valkey: Valkey) ->
 
 def test_valkey_asks_for_the_password_and_hides_it_from_the_process_list(valkey: Valkey) -> None:
     with pytest.raises(redis.AuthenticationError):
-        redis.Redis(port=valkey.port).ping()
+        redis.Redis(port=valkey.port, retry=None).ping()
     command_lines = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline")]
     assert not any(valkey.password.encode() in line for line in command_lines)
 
