@@ -201,7 +201,7 @@ class Stack:
         )
 
     def _report(self, event: str, part: Part, code: int | None) -> None:
-        self._say(f"part_{event}", part=part.name, exit_code=code, file=str(part.log))
+        self._say(event, part=part.name, exit_code=code, file=str(part.log))
 
 
 async def _all(*steps: Coroutine[Any, Any, None]) -> None:

@@ -26,7 +26,7 @@ class _Kept:
 
 
 class Supervisor:
-    """Keeps parts alive until `stop`. `report(event, part, exit_code)` hears `died` and `back`."""
+    """Keeps parts alive until `stop`. `report(event, part, exit_code)` hears `part_died` and `part_back`."""
 
     def __init__(self, report: Report) -> None:
         self._report = report
@@ -99,7 +99,7 @@ class Supervisor:
             if kept.process is not None:
                 code = await kept.process.wait()
                 kill_group(kept.process.pid)
-                self._report("died", kept.part, code)
+                self._report("part_died", kept.part, code)
             if time.monotonic() - born > _HEALTHY_AFTER_S:
                 pause = _FIRST_PAUSE_S
             await asyncio.sleep(pause)
@@ -113,7 +113,7 @@ class Supervisor:
             kept.process = None
             return
         if await self._until_ready(kept):
-            self._report("back", kept.part, None)
+            self._report("part_back", kept.part, None)
         else:
             await self._end(kept)
 

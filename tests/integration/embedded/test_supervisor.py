@@ -57,7 +57,7 @@ async def test_a_killed_part_comes_back_and_the_person_is_told(tmp_path: Path) -
     try:
         os.kill(first, signal.SIGKILL)
         await until(lambda: len(told) == 2)
-        assert told == [("died", "server", -signal.SIGKILL), ("back", "server", None)]
+        assert told == [("part_died", "server", -signal.SIGKILL), ("part_back", "server", None)]
         assert listens(port)
         assert supervisor.pid("server") != first
     finally:
