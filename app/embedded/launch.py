@@ -11,6 +11,11 @@ import sys
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
+_PR_SET_KEEPCAPS = 8
+_PR_CAP_AMBIENT = 47
+_PR_CAP_AMBIENT_RAISE = 2
+_CAPABILITY_VERSION_3 = 0x20080522
+_CAP_DAC_OVERRIDE = 1
 _CLONE_NEWUSER = 0x10000000
 _UNPRIVILEGED = 65534
 TERMINATE = signal.SIGTERM
@@ -55,9 +60,20 @@ def _leave_root(libc: ctypes.CDLL) -> None:
     try:
         _enter_user_namespace(libc)
     except OSError:
-        os.setgroups([])
-        os.setresgid(_UNPRIVILEGED, _UNPRIVILEGED, _UNPRIVILEGED)
-        os.setresuid(_UNPRIVILEGED, _UNPRIVILEGED, _UNPRIVILEGED)
+        _become_nobody(libc)
+
+
+def _become_nobody(libc: ctypes.CDLL) -> None:
+    """Drop to an unprivileged user, keeping the right to pass closed folders (as `/root`) on the way to its files."""
+    libc.prctl(_PR_SET_KEEPCAPS, 1, 0, 0, 0)
+    os.setgroups([])
+    os.setresgid(_UNPRIVILEGED, _UNPRIVILEGED, _UNPRIVILEGED)
+    os.setresuid(_UNPRIVILEGED, _UNPRIVILEGED, _UNPRIVILEGED)
+    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
+    right = 1 << _CAP_DAC_OVERRIDE
+    # effective, permitted, inheritable; then the same three for capabilities above 31
+    libc.capset(header, (ctypes.c_uint32 * 6)(right, right, right, 0, 0, 0))
+    libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, _CAP_DAC_OVERRIDE, 0, 0)
 
 
 def _main(death_signal: int, parent: int, user: str, argv: list[str]) -> None:
