@@ -3,10 +3,11 @@
 Exit codes: 0 done, 1 the flow has problems or its run failed, 2 the command cannot do its work.
 """
 
+import json
 import os
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import typer
 
@@ -62,12 +63,46 @@ def build() -> None:
 
 @app.command(help=sentence("cli.help.run"))
 def run(file: Path, input_json: str = typer.Option("{}", "--input", help=sentence("cli.help.input"))) -> None:
-    raise SystemExit(run_file(ROOT, get_settings(), file, input_json))
+    flow = _json_object(_text(file), "cli.file_not_json", file=str(file))
+    done = run_file(ROOT, get_settings(), flow, _json_object(input_json, "cli.input_not_json"))
+    shown = {name: done.get(name) for name in ("status", "output", "messages", "error", "usage")}
+    typer.echo(json.dumps(shown, ensure_ascii=False, indent=2))
+    if done["status"] != "succeeded":
+        say("cli.run_ended", status=done["status"])
+        raise SystemExit(1)
 
 
 @app.command(help=sentence("cli.help.check"))
 def check(file: Path) -> None:
+    _text(file)
     _become("app.check_file", [str(file.absolute())], get_settings())
+
+
+class CommandError(AppError):
+    """What a person typed cannot be used."""
+
+    code, status = "cli.unusable", 400
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise CommandError(
+            "cli.file_unreadable", file=str(file), reason=error.strerror or str(error)
+        ) from None
+    except UnicodeDecodeError:
+        raise CommandError("cli.file_unreadable", file=str(file), reason="UTF-8") from None
+
+
+def _json_object(text: str, code: str, **context: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise CommandError(code, reason=str(error), **context) from None
+    if not isinstance(value, dict):
+        raise CommandError(code, reason=type(value).__name__, **context)
+    return value
 
 
 def _become(module: str, arguments: list[str], settings: Settings) -> NoReturn:

@@ -2,14 +2,13 @@
 
 import asyncio
 import contextlib
-import os
 import signal
-import sys
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from app.api_client import run_flow
 from app.console import say
 from app.core.settings import Settings
 from app.embedded.data_dir import DataDir, free_port, port_taken
@@ -40,6 +39,7 @@ def serve(root: Path, settings: Settings) -> int:
             say("cli.demo_sign_in", email=DEMO_EMAIL, password=data.secrets().demo_password)
         say("cli.how_to_stop", folder=str(data.log("web").parent))
         await stopped.wait()
+        say("cli.stopping")
         return 0
 
     code = asyncio.run(_while_up(stack, until_signal))
@@ -47,34 +47,36 @@ def serve(root: Path, settings: Settings) -> int:
     return code
 
 
-def run_file(root: Path, settings: Settings, file: Path, input_json: str) -> int:
-    """Run one flow file on the running instance, or on one started for it. Returns the exit code."""
-    arguments = ("-m", "app.run_file", str(file.absolute()), input_json)
-    if settings.database_url and settings.redis_url:
-        return asyncio.run(_child(root, arguments, dict(os.environ)))
+def run_file(
+    root: Path, settings: Settings, flow: dict[str, Any], run_input: dict[str, Any]
+) -> dict[str, Any]:
+    """Run a flow that is stored nowhere, on the running instance or on one started for it. Returns the run."""
     data = DataDir(settings.data_dir)
     data.prepare()
-    if running := data.running():
-        environment = {
-            **os.environ,
-            "DATABASE_URL": running.database_url,
-            "REDIS_URL": running.redis_url,
-            "SECRET_KEYS": data.secrets().secret_keys,
-            "DEMO_LLM_URL": running.demo_llm_url,
-        }
-        return asyncio.run(_child(root, arguments, environment))
+    running = data.running()
+    if running and not running.embedded:
+        # Somebody's own servers have no demo account: work beside them.
+        data = DataDir(settings.data_dir / "run")
+        data.prepare()
+        running = data.running()
+    account = (DEMO_EMAIL, data.secrets().demo_password)
+    if running:
+        return run_flow(running.url, account, flow, run_input)
     data.lock()
-    stack = Stack(_options(root, settings, port=settings.port, web=False), data, _hush)
+    port = free_port()
+    options = Options(
+        root=root, host="127.0.0.1", port=port, base_url=f"http://127.0.0.1:{port}", pages=False
+    )
+    runs: list[dict[str, Any]] = []
 
     async def one_run(stopped: asyncio.Event) -> int:
-        return await _child(root, arguments, {**os.environ, **stack.environment()})
+        runs.append(await asyncio.to_thread(run_flow, options.base_url, account, flow, run_input))
+        return 0
 
-    return asyncio.run(_while_up(stack, one_run))
-
-
-async def _child(root: Path, arguments: tuple[str, ...], environment: dict[str, str]) -> int:
-    process = await asyncio.create_subprocess_exec(sys.executable, *arguments, cwd=root, env=environment)
-    return await process.wait()
+    asyncio.run(_while_up(Stack(options, data, _hush), one_run))
+    if not runs:
+        raise KeyboardInterrupt
+    return runs[0]
 
 
 async def _while_up(stack: Stack, work: Callable[[asyncio.Event], Awaitable[int]]) -> int:
@@ -96,12 +98,10 @@ async def _while_up(stack: Stack, work: Callable[[asyncio.Event], Awaitable[int]
         starting.result()
         return await work(stopped)
     finally:
-        if stack.web:
-            say("cli.stopping")
         await stack.stop()
 
 
-def _options(root: Path, settings: Settings, *, port: int, web: bool = True) -> Options:
+def _options(root: Path, settings: Settings, *, port: int) -> Options:
     return Options(
         root=root,
         host=settings.host,
@@ -111,7 +111,6 @@ def _options(root: Path, settings: Settings, *, port: int, web: bool = True) -> 
         redis_url=settings.redis_url,
         secret_keys=",".join(f"{key.kid}:{key.key}" for key in settings.secret_keys),
         demo_llm_url=settings.demo_llm_url,
-        web=web,
     )
 
 

@@ -46,6 +46,7 @@ class Endpoints:
     database_url: str
     redis_url: str
     demo_llm_url: str
+    embedded: bool
 
 
 class DataDir:
@@ -115,13 +116,21 @@ class DataDir:
         (self.root / "endpoints.json").unlink(missing_ok=True)
 
     def running(self) -> Endpoints | None:
-        """The live instance on this folder, if there is one."""
+        """The live instance of another process on this folder, if there is one."""
+        if not self._locked_elsewhere():
+            return None
         try:
-            endpoints = Endpoints(**_read(self.root / "endpoints.json"))
-            os.kill(endpoints.pid, 0)
+            return Endpoints(**_read(self.root / "endpoints.json"))
         except (OSError, EmbeddedError, TypeError):
             return None
-        return endpoints
+
+    def _locked_elsewhere(self) -> bool:
+        with (self.root / "lock").open("a+") as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                return self._lock is None
+        return False
 
     def _write_private(self, path: Path, content: dict[str, Any]) -> None:
         draft = path.with_suffix(".new")

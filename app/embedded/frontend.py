@@ -99,12 +99,12 @@ class Frontend:
                 yield self.root / name
 
 
-def serving_environment() -> dict[str, str]:
-    """What the web process needs so that Reflex serves the built pages itself and compiles nothing."""
+def serving_environment(*, pages: bool) -> dict[str, str]:
+    """What the web process needs so that Reflex compiles nothing, and serves the built pages itself (or none)."""
     return {
         "REFLEX_ENV_MODE": "prod",
         "__REFLEX_SKIP_COMPILE": "true",
-        "__REFLEX_MOUNT_FRONTEND_COMPILED_APP": "true",
+        "__REFLEX_MOUNT_FRONTEND_COMPILED_APP": "true" if pages else "false",
         "REFLEX_CHECK_LATEST_VERSION": "false",
     }
 

@@ -35,7 +35,7 @@ class Options:
     redis_url: str = ""
     secret_keys: str = ""
     demo_llm_url: str = ""
-    web: bool = True
+    pages: bool = True
 
 
 class Stack:
@@ -46,10 +46,6 @@ class Stack:
         self._secrets = data.secrets()
         self.supervisor = Supervisor(self._report)
         self.endpoints = self._choose_endpoints()
-
-    @property
-    def web(self) -> bool:
-        return self._options.web
 
     @property
     def embedded_database(self) -> bool:
@@ -91,7 +87,8 @@ class Stack:
         options = self._options
         return Endpoints(
             pid=os.getpid(),
-            url=options.base_url if options.web else "",
+            url=options.base_url,
+            embedded=self.embedded_database,
             database_url=options.database_url or self._postgres(free_port()).url(),
             redis_url=options.redis_url or self._valkey(free_port()).url,
             demo_llm_url=options.demo_llm_url or f"http://127.0.0.1:{free_port()}/v1",
@@ -146,7 +143,7 @@ class Stack:
     async def _seed(self) -> None:
         """The demo workspace, once per database this instance made itself."""
         marker = self._data.postgres / "prometey-demo-seeded"
-        if not self.embedded_database or not self._options.web or marker.exists():
+        if not self.embedded_database or marker.exists():
             return
         self._say("seeding")
         await run_once(self._python("seed", ("-m", "app.seed"), env=self._demo_account()))
@@ -159,21 +156,19 @@ class Stack:
         return self._python("worker", ("-m", "app", "worker"), stop_timeout_s=20)
 
     async def _start_web(self, pages: asyncio.Task[None]) -> None:
-        if not self._options.web:
-            return
         await pages
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._options.host, self._options.host)  # noqa: S104
         await self.supervisor.start(
             self._python(
                 "web",
                 ("-m", "app", "web"),
-                env=serving_environment(),
+                env=serving_environment(pages=self._options.pages),
                 ready=lambda: _answers(host, self._options.port, "/api/health"),
             )
         )
 
     async def _build_pages(self) -> None:
-        if not self._options.web:
+        if not self._options.pages:
             return
         if await asyncio.to_thread(Frontend(self._options.root).current):
             return

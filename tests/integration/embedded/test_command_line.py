@@ -118,3 +118,17 @@ def test_secrets_belong_to_the_owner_alone(tmp_path: Path, redis_url: str) -> No
     assert secrets.stat().st_mode & 0o777 == 0o600
     assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
     assert len(set(json.loads(secrets.read_text()).values())) == 4
+
+
+def test_run_refuses_what_is_no_flow_and_no_input(tmp_path: Path) -> None:
+    code, said = app("run", str(tmp_path / "none.json"))
+    assert code == 2
+    assert "none.json cannot be read: No such file or directory" in said
+    (tmp_path / "bad.json").write_text('{"nodes": [')
+    code, said = app("run", str(tmp_path / "bad.json"))
+    assert code == 2
+    assert "bad.json is not a JSON object" in said
+    (tmp_path / "flow.json").write_text("{}")
+    code, said = app("run", str(tmp_path / "flow.json"), "--input", "[1]")
+    assert code == 2
+    assert "--input is not a JSON object: list" in said
