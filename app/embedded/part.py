@@ -8,9 +8,12 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from app.embedded import launch
 from app.embedded.data_dir import EmbeddedError
+
+_LONGEST_LOG = 20 * 1024 * 1024
 
 
 def _nothing() -> None:
@@ -19,6 +22,24 @@ def _nothing() -> None:
 
 def _at_once() -> bool:
     return True
+
+
+class LogMark:
+    """Readiness of a part that announces it in its log alone: `set` before a start, `seen` after."""
+
+    def __init__(self, log: Path, words: str) -> None:
+        self._log, self._words, self._from = log, words.encode(), 0
+
+    def set(self) -> None:
+        self._from = self._log.stat().st_size if self._log.exists() else 0
+
+    def seen(self) -> bool:
+        try:
+            with self._log.open("rb") as file:
+                file.seek(self._from)
+                return self._words in file.read()
+        except OSError:
+            return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +66,12 @@ class Part:
     def environment(self) -> dict[str, str]:
         return {**os.environ, **self.env}
 
+    def open_log(self) -> IO[bytes]:
+        """The log to append to. A long one is set aside first, so that two files are all a part ever keeps."""
+        if self.log.exists() and self.log.stat().st_size > _LONGEST_LOG:
+            self.log.replace(self.log.with_suffix(".old.log"))
+        return self.log.open("ab")
+
     def last_words(self, lines: int = 12) -> str:
         """The end of the log, for a person who has to find out what happened."""
         try:
@@ -61,7 +88,7 @@ class Running:
         """Start and wait until it serves. Raises `EmbeddedError` with the end of its log when it does not."""
         self.part = part
         part.prepare()
-        with part.log.open("ab") as log:
+        with part.open_log() as log:
             self.process = subprocess.Popen(  # noqa: S603 - our own argv
                 part.command(),
                 env=part.environment(),

@@ -5,7 +5,7 @@ import http.client
 import os
 import sys
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import redis
 from app.embedded import migrations
 from app.embedded.data_dir import DataDir, EmbeddedError, Endpoints, free_port
 from app.embedded.frontend import Frontend, serving_environment
-from app.embedded.part import Part
+from app.embedded.part import LogMark, Part
 from app.embedded.postgres import Postgres
 from app.embedded.supervisor import Supervisor, run_once
 from app.embedded.valkey import Valkey
@@ -153,7 +153,9 @@ class Stack:
         return {"DEMO_EMAIL": DEMO_EMAIL, "DEMO_PASSWORD": self._secrets.demo_password}
 
     def _worker(self) -> Part:
-        return self._python("worker", ("-m", "app", "worker"), stop_timeout_s=20)
+        booted = LogMark(self._data.log("worker"), "Worker process is ready")
+        part = self._python("worker", ("-m", "app", "worker"), ready=booted.seen, stop_timeout_s=20)
+        return replace(part, prepare=booted.set)
 
     async def _start_web(self, pages: asyncio.Task[None]) -> None:
         await pages

@@ -71,7 +71,7 @@ class Supervisor:
     async def _launch(self, kept: _Kept) -> None:
         part = kept.part
         await asyncio.to_thread(part.prepare)
-        with part.log.open("ab") as log:
+        with part.open_log() as log:
             kept.process = await asyncio.create_subprocess_exec(
                 *part.command(),
                 env=part.environment(),

@@ -50,13 +50,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items[:] = [item for item in items if here not in item.path.parents] + browser_tests
 
 
-@pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    data_dir = tmp_path_factory.mktemp("product") / "data"
+def start(data_dir: Path) -> Stack:
+    """Start a product on a free port and its own data folder, and wait until it is ready."""
     output = data_dir.with_name("output.log")
     port = free_port()
     unwanted = {"DATABASE_URL", "REDIS_URL", "SECRET_KEYS", "PUBLIC_URL", "DEMO_LLM_URL"}
     environment = {name: value for name, value in os.environ.items() if name not in unwanted}
+    (data_dir / "endpoints.json").unlink(missing_ok=True)
     with output.open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "app", "up"],
@@ -73,9 +73,20 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
             pytest.fail(f"The product did not start:\n{output.read_text()}")
         time.sleep(0.1)
     password = json.loads((data_dir / "secrets.json").read_text())["demo_password"]
-    yield Stack(f"http://127.0.0.1:{port}", data_dir, process, ("demo@example.com", password))
-    process.send_signal(signal.SIGINT)
-    assert process.wait(60) == 0, output.read_text()
+    return Stack(f"http://127.0.0.1:{port}", data_dir, process, ("demo@example.com", password))
+
+
+def stop(stack: Stack) -> None:
+    """What Ctrl-C does. The exit code says whether everything went down in order."""
+    stack.process.send_signal(signal.SIGINT)
+    assert stack.process.wait(60) == 0, stack.data_dir.with_name("output.log").read_text()
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    running = start(tmp_path_factory.mktemp("product") / "data")
+    yield running
+    stop(running)
 
 
 @pytest.fixture(scope="session")

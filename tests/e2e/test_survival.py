@@ -1,0 +1,117 @@
+"""Whatever is killed, the product comes back by itself and has forgotten nothing."""
+
+import os
+import secrets
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.e2e.conftest import Stack, start, stop
+
+MARKS = {
+    "postgres": "bin/postgres -D",
+    "valkey": "valkey-server",
+    "worker": "dramatiq workers.main",
+    "web": "uvicorn --factory app.app:app",
+    "demo_llm": "emulators.llm",
+}
+ECHO = {
+    "schema": "flow/1",
+    "kind": "task",
+    "name": "Echo",
+    "inputs": {"type": "object", "properties": {"word": {"type": "string"}}},
+    "nodes": [
+        {
+            "id": "start",
+            "type": "trigger.call",
+            "v": 1,
+            "title": "",
+            "params": {},
+            "policy": {},
+            "parent": None,
+        },
+        {
+            "id": "result",
+            "type": "output.result",
+            "v": 1,
+            "title": "",
+            "params": {"value": "{{ input.word }}"},
+            "policy": {},
+            "parent": None,
+        },
+    ],
+    "edges": [{"id": "e1", "source": "start", "source_port": "out", "target": "result", "target_port": "in"}],
+}
+
+
+def part_pid(stack: Stack, name: str) -> int | None:
+    """The process of a part: a child of the supervisor, found by its command line."""
+    children = Path(f"/proc/{stack.process.pid}/task/{stack.process.pid}/children").read_text().split()
+    for pid in map(int, children):
+        line = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        if MARKS[name] in line:
+            return pid
+    return None
+
+
+def until(condition: Callable[[], Any], within_s: float) -> Any:
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline:
+        try:
+            if found := condition():
+                return found
+        except (httpx.HTTPError, OSError):
+            pass
+        time.sleep(0.1)
+    pytest.fail(f"not within {within_s} s")
+
+
+def signed_in(client: httpx.Client, email: str, password: str) -> None:
+    answer = client.post("/api/auth/login", json={"email": email, "password": password})
+    assert answer.status_code == 200, answer.text
+    client.headers["authorization"] = f"Bearer {answer.json()['access_token']}"
+
+
+def echoed(client: httpx.Client, word: str) -> bool:
+    run = client.post("/api/runs", json={"flow": ECHO, "input": {"word": word}, "wait": True})
+    return run.status_code == 201 and run.json()["output"] == word
+
+
+@pytest.mark.parametrize("name", MARKS)
+def test_a_killed_part_is_back_and_runs_go_on(stack: Stack, name: str) -> None:
+    with httpx.Client(base_url=stack.url, timeout=60) as client:
+        signed_in(client, *stack.demo)
+        flow_id = client.post("/api/flows/import", json=ECHO).json()["id"]
+        before = until(lambda: part_pid(stack, name), 10)
+
+        os.kill(before, signal.SIGKILL)
+
+        until(lambda: part_pid(stack, name) not in (None, before), 20)
+        until(lambda: client.get("/api/health/ready").status_code == 200, 30)
+        assert client.get(f"/api/flows/{flow_id}").json()["name"] == "Echo"
+        until(lambda: echoed(client, f"after {name}"), 40)
+
+
+def test_a_killed_supervisor_leaves_nothing_running_and_loses_nothing(tmp_path: Path) -> None:
+    person = (f"bea-{secrets.token_hex(4)}@example.com", "correct horse")
+    first = start(tmp_path / "data")
+    pids = [pid for name in MARKS if (pid := part_pid(first, name))]
+    assert len(pids) == len(MARKS)
+    with httpx.Client(base_url=first.url, timeout=60) as client:
+        new = client.post("/api/auth/signup", json={"email": person[0], "password": person[1], "name": "Bea"})
+        assert new.status_code in (200, 201), new.text
+    first.process.kill()
+    first.process.wait()
+    until(lambda: not any(Path(f"/proc/{pid}/exe").exists() for pid in pids), 20)
+
+    second = start(tmp_path / "data")
+    with httpx.Client(base_url=second.url, timeout=60) as client:
+        signed_in(client, *person)
+    pids = [pid for name in MARKS if (pid := part_pid(second, name))]
+    stop(second)
+    assert not any(Path(f"/proc/{pid}/exe").exists() for pid in pids)
