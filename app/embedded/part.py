@@ -87,8 +87,8 @@ class Running:
     def __init__(self, part: Part) -> None:
         """Start and wait until it serves. Raises `EmbeddedError` with the end of its log when it does not."""
         self.part = part
-        part.prepare()
         with part.open_log() as log:
+            part.prepare()
             self.process = subprocess.Popen(  # noqa: S603 - our own argv
                 part.command(),
                 env=part.environment(),

@@ -70,8 +70,8 @@ class Supervisor:
 
     async def _launch(self, kept: _Kept) -> None:
         part = kept.part
-        await asyncio.to_thread(part.prepare)
         with part.open_log() as log:
+            await asyncio.to_thread(part.prepare)
             kept.process = await asyncio.create_subprocess_exec(
                 *part.command(),
                 env=part.environment(),
