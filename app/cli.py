@@ -34,7 +34,7 @@ def web() -> None:
     settings = get_settings()
     settings.require()
     arguments = ["--factory", "app.app:app", "--host", settings.host, "--port", str(settings.port)]
-    arguments += ["--log-level", settings.log_level, "--no-access-log", "--timeout-graceful-shutdown", "5"]
+    arguments += ["--log-level", settings.log_level, "--no-access-log", "--timeout-graceful-shutdown", "3"]
     _become("uvicorn", arguments, settings)
 
 
