@@ -44,7 +44,10 @@ class LogMark:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """`ready` answers quickly and never raises; `prepare` runs before every start and may raise `EmbeddedError`."""
+    """`ready` answers quickly and never raises; `prepare` runs before every start and may raise `EmbeddedError`.
+
+    What `serves_others` is stopped last.
+    """
 
     name: str
     argv: tuple[str, ...]
@@ -57,6 +60,7 @@ class Part:
     stop_timeout_s: float = 10
     start_timeout_s: float = 60
     unprivileged: bool = False
+    serves_others: bool = False
 
     def command(self) -> list[str]:
         return launch.command(

@@ -66,6 +66,7 @@ class Postgres:
             ready=self._ready,
             stop_signal=signal.SIGINT,
             unprivileged=True,
+            serves_others=True,
         )
 
     def prepare(self) -> None:

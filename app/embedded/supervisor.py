@@ -1,4 +1,4 @@
-"""Starts parts in parallel, restarts what dies with a growing pause, stops all in reverse order."""
+"""Starts parts in parallel, restarts what dies with a growing pause, stops all in order."""
 
 import asyncio
 import contextlib
@@ -12,7 +12,7 @@ from app.embedded.part import Part, kill_group
 
 _FIRST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 10.0
-_HEALTHY_AFTER_S = 30.0
+_HEALTHY_AFTER_S = 10.0
 _BOOT_ATTEMPTS = 3
 
 Report = Callable[[str, Part, int | None], None]
@@ -58,15 +58,19 @@ class Supervisor:
         return None
 
     async def stop(self) -> None:
-        """Stop every part, the last started first, each within its own time. Never raises."""
+        """Stop those who use the servers, then the servers, each within its own time. Never raises."""
         self._stopping = True
-        for kept in reversed(self._kept):
-            if kept.task is not None:
-                kept.task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await kept.task
-            await self._end(kept)
+        for serves_others in (False, True):
+            group = [kept for kept in self._kept if kept.part.serves_others is serves_others]
+            await asyncio.gather(*(self._retire(kept) for kept in group))
         self._kept.clear()
+
+    async def _retire(self, kept: _Kept) -> None:
+        if kept.task is not None:
+            kept.task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await kept.task
+        await self._end(kept)
 
     async def _launch(self, kept: _Kept) -> None:
         part = kept.part

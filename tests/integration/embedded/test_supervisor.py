@@ -1,4 +1,4 @@
-"""The supervisor restarts what dies, takes everything down with it, and stops in the reverse order."""
+"""The supervisor restarts what dies, takes everything down with it, and stops all in order."""
 
 import asyncio
 import os
@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -75,16 +76,19 @@ async def test_children_of_a_killed_part_do_not_live_on(tmp_path: Path) -> None:
     await until(lambda: not listens(child_port))
 
 
-async def test_parts_stop_in_the_reverse_order(tmp_path: Path) -> None:
+async def test_servers_stop_after_those_who_use_them(tmp_path: Path) -> None:
     supervisor = Supervisor(lambda event, part, code: None)
-    ports = []
-    for name in ("one", "two", "three"):
+    database, database_port = server_part(tmp_path, "database")
+    await supervisor.start(replace(database, serves_others=True))
+    ports = set()
+    for name in ("web", "worker"):
         part, port = server_part(tmp_path, name)
         await supervisor.start(part)
-        ports.append(port)
+        ports.add(port)
     await supervisor.stop()
     ended = [int(line) for line in (tmp_path / "ended").read_text().splitlines()]
-    assert ended == list(reversed(ports))
+    assert set(ended[:2]) == ports
+    assert ended[2:] == [database_port]
 
 
 async def test_a_part_that_ignores_the_signal_is_killed_in_the_end(tmp_path: Path) -> None:
