@@ -33,6 +33,7 @@ class Valkey:
             log=self.log,
             ready=self._ready,
             stop_timeout_s=5,
+            serves_others=True,
         )
 
     def _write_config(self, path: Path) -> None:

@@ -102,3 +102,8 @@ def test_a_server_that_cannot_start_shows_the_end_of_its_log(durable_valkey: Val
         Running(taken.part())
     assert failure.value.error_code == "embedded.part_failed"
     assert "bind" in failure.value.context["log"]
+
+
+def test_both_servers_are_stopped_last(durable_postgres: Postgres, durable_valkey: Valkey) -> None:
+    assert durable_postgres.part().serves_others
+    assert durable_valkey.part().serves_others
