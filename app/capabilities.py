@@ -14,7 +14,10 @@ from app.flows.node_type import Message
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """One finished model answer. `cost_usd` is None where no price is known."""
+    """One finished model answer. `cost_usd` is None where no price is known.
+
+    `json` is the answer's value where the request had an `output_schema`; it was checked against it.
+    """
 
     text: str
     model: str
@@ -23,11 +26,15 @@ class Completion:
     cost_usd: float | None = None
     finish_reason: str = "stop"
     tool_calls: tuple[Mapping[str, Any], ...] = ()
+    json: Any = None
 
 
 @dataclass(frozen=True, slots=True)
 class ModelRequest:
-    """One model call. `messages` are OpenAI-shaped. `idempotency_key` travels to the provider as a header."""
+    """One model call. `messages` are OpenAI-shaped; `extra` is added to the call (tools, tool_choice, …).
+
+    With an `output_schema` the answer must be JSON of that schema: a bad one is repaired once, then refused.
+    """
 
     model: str
     messages: Sequence[Mapping[str, Any]]
@@ -41,7 +48,10 @@ class ModelRequest:
 
 class Llm(Protocol):
     async def complete(self, request: ModelRequest) -> Completion:
-        """Call the model, then its fallbacks. Streamed text reaches the run's readers while it arrives."""
+        """Call the model, then its fallbacks. Streamed text reaches the run's readers while it arrives.
+
+        The binding sends the step's idempotency key along. Raises `NodeError` with a `model.*` code.
+        """
         ...
 
 

@@ -158,7 +158,9 @@ class NodeType:
     """One node type. `ports` are the fixed output ports, after the ones of `port_list`.
 
     `output=None` with `passes_input=True` means the output is the node's input. `output_schema`, where given,
-    computes the output's JSON Schema from the raw params (and the flow's `inputs` schema) for the checker.
+    computes the output's JSON Schema from the raw params (and the flow's `inputs` schema) for the checker; an
+    empty answer means "the input". `effects_of` narrows `effects` for given params (a GET only reads).
+    `starts_with` are the params a new node of this type begins with.
     """
 
     key: str
@@ -178,6 +180,12 @@ class NodeType:
     output_schema: Callable[[Mapping[str, Any], Mapping[str, Any]], Mapping[str, Any]] | None = None
     check: Callable[[Mapping[str, Any]], list[tuple[str, str, Mapping[str, Any]]]] | None = None
     migrations: tuple[Callable[[dict[str, Any]], dict[str, Any]], ...] = ()
+    effects_of: Callable[[Mapping[str, Any]], Effects] | None = None
+    starts_with: Mapping[str, Any] = field(default_factory=dict)
+
+    def effects_for(self, params: Mapping[str, Any]) -> Effects:
+        """The effect class of a node with these raw params."""
+        return self.effects_of(params) if self.effects_of else self.effects
 
     def out_ports(self, params: Mapping[str, Any]) -> tuple[str, ...]:
         """Port ids in order for these raw params; malformed items of a port list are passed over."""

@@ -1,0 +1,45 @@
+"""Run another flow as a step: its published version, by number or the latest."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from app.capabilities import NodeContext
+from app.flows.node_type import NodeType, Params, Suspend, Value
+
+
+class SubflowParams(Params):
+    """Without `wait` the step ends as soon as the called run is recorded; its output is then the run's id."""
+
+    flow: Annotated[str, Field(min_length=1, max_length=80, json_schema_extra={"widget": "flow"})]
+    version: Annotated[Literal["latest"] | int, Field(json_schema_extra={"x-advanced": True})] = "latest"
+    input: Annotated[Value, Field(json_schema_extra={"widget": "keyvalue"})] = Field(default_factory=dict)
+    wait: bool = True
+
+
+async def run(params: SubflowParams, _ctx: NodeContext) -> Suspend:
+    asked: dict[str, Any] = {"detach": not params.wait}
+    return Suspend(
+        {
+            "kind": "subflow",
+            "flow": params.flow,
+            "version": params.version,
+            "input": params.input,
+            "data": asked,
+        }
+    )
+
+
+NODE = NodeType(
+    key="logic.subflow",
+    version=1,
+    category="logic",
+    icon="workflow",
+    effects="idempotent",
+    params=SubflowParams,
+    output=None,
+    ports=("out",),
+    run=run,
+    tool=True,
+    starts_with={"flow": "", "input": {}},
+)
