@@ -3,18 +3,24 @@
 from app.models.accounts import Account, Membership, Workspace
 from app.models.api_keys import ApiKey
 from app.models.auth_sessions import AuthSession, EnterCode, RefreshToken
+from app.models.conversations import Conversation, Message
+from app.models.flow_runs import FlowRun, FlowRunEvent
 from app.models.flows import Flow, FlowEdit, FlowSnapshot, FlowVersion
 
 __all__ = [
     "Account",
     "ApiKey",
     "AuthSession",
+    "Conversation",
     "EnterCode",
     "Flow",
     "FlowEdit",
+    "FlowRun",
+    "FlowRunEvent",
     "FlowSnapshot",
     "FlowVersion",
     "Membership",
+    "Message",
     "RefreshToken",
     "Workspace",
 ]

@@ -1,0 +1,96 @@
+"""Runs and their journals. Who drives a run is a lease on its row; what happened is its journal."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import JSON, Column, Index
+from sqlalchemy import text as sql
+from sqlmodel import Field, SQLModel
+
+from app.models.base import WorkspaceRow, moment, text
+
+
+class RunStatus(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    WAITING = "waiting"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def ended(self) -> bool:
+        return self in (RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.CANCELLED)
+
+
+class FlowRun(WorkspaceRow, table=True):
+    """One run, pinned to the document of `snapshot_hash`.
+
+    `seq` is the number of its last journal event. `attempts` counts how often a driver took it since its journal
+    last grew. `options` are the caller's wishes for model calls. `trigger` is the id of the node that starts.
+    `settled` says that whoever waits for this run's end (parent, next in the conversation) was told.
+    """
+
+    __tablename__ = "flow_run"
+    __table_args__ = (
+        Index(None, "flow_id", "created_at"),
+        Index(
+            "ix_flow_run_undriven",
+            "rung_at",
+            postgresql_where=sql("status IN ('queued', 'running')"),
+        ),
+        Index(
+            "ix_flow_run_unsettled",
+            "ended_at",
+            postgresql_where=sql("NOT settled AND ended_at IS NOT NULL"),
+        ),
+        Index(
+            "ix_flow_run_active_conversation",
+            "conversation_id",
+            postgresql_where=sql("status IN ('queued', 'running', 'waiting')"),
+        ),
+    )
+
+    flow_id: UUID | None = Field(default=None, foreign_key="flow.id", ondelete="SET NULL")
+    snapshot_hash: str = text()
+    version: int | None = None
+    status: str = text(RunStatus.QUEUED)
+    trigger: str = text()
+    input: Any = Field(default=None, sa_column=Column(JSON(none_as_null=True), nullable=True))
+    scope: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON(), nullable=False))
+    options: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON(), nullable=False))
+    output: Any = Field(default=None, sa_column=Column(JSON(none_as_null=True), nullable=True))
+    error: Any = Field(default=None, sa_column=Column(JSON(none_as_null=True), nullable=True))
+    usage: Any = Field(default=None, sa_column=Column(JSON(none_as_null=True), nullable=True))
+    messages: list[Any] = Field(default_factory=list, sa_column=Column(JSON(), nullable=False))
+    conversation_id: UUID | None = Field(default=None, foreign_key="conversation.id", ondelete="SET NULL")
+    parent_run_id: UUID | None = Field(
+        default=None, foreign_key="flow_run.id", ondelete="CASCADE", index=True
+    )
+    parent_node: str = text("")
+    parent_path: str = text("")
+    depth: int = 0
+    simulate: bool = False
+    source: str = text("api")
+    created_by: UUID | None = Field(default=None, foreign_key="account.id", ondelete="SET NULL")
+    cancel_requested: bool = False
+    lease_owner: str | None = text(None, nullable=True)
+    lease_until: datetime | None = moment(nullable=True)
+    attempts: int = 0
+    seq: int = 0
+    settled: bool = False
+    rung_at: datetime = moment()
+    started_at: datetime | None = moment(nullable=True)
+    ended_at: datetime | None = moment(nullable=True)
+
+
+class FlowRunEvent(SQLModel, table=True):
+    """One journal event. The primary key is the last fence: a second driver cannot write the same number."""
+
+    __tablename__ = "flow_run_event"
+
+    run_id: UUID = Field(foreign_key="flow_run.id", primary_key=True, ondelete="CASCADE")
+    seq: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    event: dict[str, Any] = Field(sa_column=Column(JSON(), nullable=False))
