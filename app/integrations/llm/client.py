@@ -1,0 +1,167 @@
+"""The one implementation of `Llm`: LiteLLM, with fallbacks, usage, cost and located errors."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import ModuleType
+from typing import Any
+
+import structlog
+
+from app.capabilities import Completion, Llm, ModelRequest
+from app.flows.node_type import ErrorKind, NodeError
+from app.integrations.llm import structured
+from app.integrations.llm.errors import translate
+from app.integrations.llm.loader import litellm
+from app.integrations.llm.route import Route, route
+from app.integrations.llm.stream import Collected, streamed, whole
+
+Messages = Sequence[Mapping[str, Any]]
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class LiteLlm:
+    """Model calls of one process. `idle_timeout_s` is how long a provider may say nothing at all."""
+
+    demo_url: str = ""
+    idle_timeout_s: float = 60
+
+    def bind(self, emit: Callable[[str], None] | None = None, idempotency_key: str = "") -> Llm:
+        """The `Llm` of one step. Without `emit` answers are not streamed."""
+        return _StepLlm(self, emit, idempotency_key)
+
+
+@dataclass(frozen=True, slots=True)
+class _StepLlm:
+    engine: LiteLlm
+    emit: Callable[[str], None] | None
+    idempotency_key: str
+
+    async def complete(self, request: ModelRequest) -> Completion:
+        module = await asyncio.to_thread(litellm)
+        first: NodeError | None = None
+        for number, model in enumerate((request.model, *request.fallbacks)):
+            try:
+                return await self._answer(module, replace(request, model=model), number)
+            except NodeError as error:
+                if error.code == "model.refused":
+                    raise
+                _log.info("model.failed", model=model, code=error.code)
+                first = first or error
+        assert first is not None  # noqa: S101 - the loop runs at least once
+        if request.fallbacks:
+            first.context["fallbacks"] = ", ".join(request.fallbacks)
+        raise first
+
+    async def _answer(self, module: ModuleType, request: ModelRequest, number: int) -> Completion:
+        """One model, with a second chance where its JSON does not fit."""
+        way = route(module, request.model, self.engine.demo_url)
+        schema = request.output_schema
+        if schema is None:
+            done = await self._call(module, way, request, request.messages, f"{number}")
+            if not done.text and not done.tool_calls:
+                raise _bad_answer(way, "the answer is empty")
+            return done
+        messages = [*_without_format(module, way, schema), *request.messages]
+        done = await self._call(module, way, request, messages, f"{number}")
+        try:
+            return replace(done, json=structured.read(done.text, schema))
+        except structured.BadAnswer as fault:
+            repair = structured.correction(done.text, fault)
+        again = await self._call(module, way, request, [*messages, *repair], f"{number}r")
+        try:
+            return _together(done, replace(again, json=structured.read(again.text, schema)))
+        except structured.BadAnswer as fault:
+            raise _bad_answer(way, str(fault)) from None
+
+    async def _call(
+        self, module: ModuleType, way: Route, request: ModelRequest, messages: Messages, ordinal: str
+    ) -> Completion:
+        stream = request.stream and self.emit is not None and request.output_schema is None
+        options = self._options(way, request, messages, ordinal)
+        try:
+            if stream:
+                options["stream_options"] = {"include_usage": True}
+            async with asyncio.timeout(self.engine.idle_timeout_s):
+                response = await module.acompletion(**options, stream=stream)
+            if stream and self.emit is not None:
+                collected = await streamed(response, self.emit, self.engine.idle_timeout_s)
+            else:
+                collected = whole(response)
+        except Exception as error:
+            raise translate(module, error, way) from error
+        if collected.refusal or collected.finish_reason == "content_filter":
+            raise NodeError(ErrorKind.POLICY, "model.refused", model=way.name, provider=way.provider)
+        return _completion(module, way, collected, messages)
+
+    def _options(self, way: Route, request: ModelRequest, messages: Messages, ordinal: str) -> dict[str, Any]:
+        options: dict[str, Any] = {
+            "model": way.target,
+            "messages": list(messages),
+            "max_retries": 0,  # retries are the step's policy, and nobody else's
+            "timeout": self.engine.idle_timeout_s,
+            **way.options,
+            **request.extra,
+        }
+        if self.idempotency_key:
+            options["extra_headers"] = {"Idempotency-Key": f"{self.idempotency_key}:{ordinal}"}
+        if request.temperature is not None:
+            options["temperature"] = request.temperature
+        if request.max_tokens is not None:
+            options["max_tokens"] = request.max_tokens
+        if request.output_schema is not None:
+            options["response_format"] = structured.response_format(request.output_schema)
+        return options
+
+
+def _without_format(module: ModuleType, way: Route, schema: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The schema in words, where the provider is not known to enforce it."""
+    known = way.demo or module.supports_response_schema(model=way.target, custom_llm_provider=way.provider)
+    return [] if known else [structured.instruction(schema)]
+
+
+def _completion(module: ModuleType, way: Route, collected: Collected, messages: Messages) -> Completion:
+    usage = collected.usage
+    if usage is None:
+        prompt = module.token_counter(model=way.target, messages=list(messages))
+        answer = module.token_counter(model=way.target, text=collected.text)
+    else:
+        prompt, answer = usage.prompt_tokens or 0, usage.completion_tokens or 0
+    return Completion(
+        text=collected.text,
+        model=way.name,
+        prompt_tokens=prompt,
+        completion_tokens=answer,
+        cost_usd=0.0 if way.demo else _cost(module, way, prompt, answer, usage),
+        finish_reason=collected.finish_reason,
+        tool_calls=tuple(call for _, call in sorted(collected.calls.items())),
+    )
+
+
+def _cost(module: ModuleType, way: Route, prompt: int, answer: int, usage: Any) -> float | None:
+    """None where the price list does not have this model; LiteLLM raises a bare Exception then."""
+    try:
+        costs = module.cost_per_token(
+            model=way.target, prompt_tokens=prompt, completion_tokens=answer, usage_object=usage
+        )
+    except Exception:
+        return None
+    return float(sum(costs))
+
+
+def _bad_answer(way: Route, reason: str) -> NodeError:
+    return NodeError(
+        ErrorKind.UPSTREAM, "model.bad_answer", model=way.name, provider=way.provider, reason=reason
+    )
+
+
+def _together(first: Completion, second: Completion) -> Completion:
+    """The second answer with what both cost."""
+    costs = [cost for cost in (first.cost_usd, second.cost_usd) if cost is not None]
+    return replace(
+        second,
+        prompt_tokens=first.prompt_tokens + second.prompt_tokens,
+        completion_tokens=first.completion_tokens + second.completion_tokens,
+        cost_usd=sum(costs) if costs else None,
+    )
