@@ -12,7 +12,7 @@ from emulators.llm.dialogue import text_of
 BENCH_TEXT: Final = " ".join(f"token{number}" for number in range(20))
 SLOW_S: Final = 0.3
 NAMES: Final = (
-    "echo", "bench", "slow", "hang", "empty", "not-json", "refuse", "break-mid-stream", "hang-mid-stream",
+    "echo", "bench", "slow", "hang", "empty", "not-json", "repairs", "refuse", "break-mid-stream", "hang-mid-stream",
     "error-400", "error-401", "error-404", "error-429", "error-500", "error-503", "error-context",
 )  # fmt: skip
 _FAILURES: Final[Mapping[str, tuple[int, str, str, str | None]]] = {
@@ -47,5 +47,8 @@ async def message(name: str, body: Mapping[str, Any]) -> dict[str, Any]:
         await asyncio.sleep(SLOW_S)
     if name == "refuse":
         return {"content": None, "refusal": "I cannot help with that."}
+    last = text_of(body["messages"][-1].get("content"))
+    if name == "repairs":
+        return {"content": '{"name": "Ann"}' if "Answer again" in last else '{"nom": "Ann"}'}
     said = {"empty": "", "not-json": "certainly {not json", "bench": BENCH_TEXT}
-    return {"content": said.get(name, text_of(body["messages"][-1].get("content")))}
+    return {"content": said.get(name, last)}

@@ -40,7 +40,7 @@ def completion(body: Mapping[str, Any], message: Json) -> Json:
             {
                 "index": 0,
                 "message": {"role": "assistant", **message},
-                "finish_reason": "tool_calls" if message.get("tool_calls") else "stop",
+                "finish_reason": _finish(message),
             }
         ],
         "usage": usage(body["messages"], said),
@@ -61,11 +61,19 @@ def chunks(body: Mapping[str, Any], message: Json) -> Iterator[bytes]:
     text = message.get("content") or ""
     for piece in _PIECE.findall(text):
         yield event({"content": piece})
-    yield event({}, "tool_calls" if message.get("tool_calls") else "stop")
+    if message.get("refusal"):
+        yield event({"refusal": message["refusal"]})
+    yield event({}, _finish(message))
     if (body.get("stream_options") or {}).get("include_usage"):
         said = text or json.dumps(message.get("tool_calls", ""))
         yield line({**base, "choices": [], "usage": usage(body["messages"], said)})
     yield b"data: [DONE]\n\n"
+
+
+def _finish(message: Json) -> str:
+    if message.get("refusal"):
+        return "content_filter"
+    return "tool_calls" if message.get("tool_calls") else "stop"
 
 
 def line(content: Json) -> bytes:

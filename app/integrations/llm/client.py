@@ -100,7 +100,7 @@ class _StepLlm:
             "model": way.target,
             "messages": list(messages),
             "max_retries": 0,  # retries are the step's policy, and nobody else's
-            "timeout": self.engine.idle_timeout_s,
+            "timeout": self.engine.idle_timeout_s + 5,  # the SDK's own limit, after ours
             **way.options,
             **request.extra,
         }

@@ -13,6 +13,8 @@ def translate(module: ModuleType, error: Exception, route: Route) -> NodeError:
     """The one error a node may see for whatever went wrong in a model call."""
     if isinstance(error, NodeError):
         return error
+    if isinstance(error, module.exceptions.MidStreamFallbackError) and error.original_exception:
+        return translate(module, error.original_exception, route)
     if isinstance(error, TimeoutError | asyncio.TimeoutError | module.Timeout):
         return _error(ErrorKind.TIMEOUT, "model.timeout", route)
     kind, code = _kind_and_code(module, error)
