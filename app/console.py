@@ -1,28 +1,21 @@
-"""How the command line speaks: sentences from the locales, in the language of the terminal, on two streams."""
+"""How the command line speaks: sentences in the language of the terminal, on two streams."""
 
-import json
 import os
 import sys
-from functools import lru_cache
-from pathlib import Path
 from typing import Any, NoReturn
 
 from app.errors import AppError
+from app.i18n import DEFAULT, LOCALES, t
 
-_LOCALES = Path(__file__).parent / "i18n" / "locales"
 
-
-@lru_cache(maxsize=1)
-def _sentences() -> dict[str, str]:
-    wanted = os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES") or os.environ.get("LANG") or "en"
-    locale = wanted[:2].lower()
-    folder = _LOCALES / (locale if (_LOCALES / locale).is_dir() else "en")
-    found: dict[str, str] = json.loads((folder / "cli.json").read_text(encoding="utf-8"))
-    return found
+def locale() -> str:
+    """The terminal's language, English where the product does not speak it."""
+    wanted = os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES") or os.environ.get("LANG") or DEFAULT
+    return wanted[:2].lower() if wanted[:2].lower() in LOCALES else DEFAULT
 
 
 def sentence(key: str, **context: Any) -> str:
-    return _sentences().get(key, key).format_map({name: _text(value) for name, value in context.items()})
+    return t(key, locale(), **{name: _text(value) for name, value in context.items()})
 
 
 def say(key: str, **context: Any) -> None:
