@@ -1,0 +1,61 @@
+"""Conversations of a workspace and their messages."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import col
+
+from app.errors import NotFound
+from app.models.conversations import Conversation, Message
+from app.repositories.base import WorkspaceRepository
+
+
+class Conversations(WorkspaceRepository[Conversation]):
+    model = Conversation
+    missing = "conversation.not_found"
+
+    async def locked(self, flow_id: UUID, session_id: str) -> Conversation | None:
+        """The conversation, held until the end of the transaction: runs of one conversation get ids in order."""
+        query = self.rows().where(
+            col(Conversation.flow_id) == flow_id, col(Conversation.session_id) == session_id
+        )
+        return await self.session.scalar(query.with_for_update())
+
+    async def create(self, row: Conversation) -> Conversation:
+        """Store a new conversation; where another request was first, that one, locked."""
+        values = row.model_dump()
+        stored = await self.session.scalar(
+            insert(Conversation).values(values).on_conflict_do_nothing().returning(Conversation)
+        )
+        found = stored or await self.locked(row.flow_id, row.session_id)
+        if found is None:
+            raise NotFound(self.missing, session_id=row.session_id)
+        return found
+
+    async def by_session(self, session_id: str) -> Sequence[Conversation]:
+        """All conversations a client calls so; newest first."""
+        query = self.rows().where(col(Conversation.session_id) == session_id)
+        return (await self.session.scalars(query.order_by(col(Conversation.updated_at).desc()))).all()
+
+    async def of_flow(self, flow_id: UUID, limit: int = 50) -> Sequence[Conversation]:
+        """Newest first."""
+        query = self.rows().where(col(Conversation.flow_id) == flow_id)
+        return (
+            await self.session.scalars(query.order_by(col(Conversation.updated_at).desc()).limit(limit))
+        ).all()
+
+
+class Messages(WorkspaceRepository[Message]):
+    model = Message
+
+    async def of_conversation(self, conversation_id: UUID, limit: int = 500) -> Sequence[Message]:
+        """The last `limit`, oldest first."""
+        query = self.rows().where(col(Message.conversation_id) == conversation_id)
+        newest = query.order_by(col(Message.created_at).desc(), col(Message.id).desc()).limit(limit)
+        return list(reversed((await self.session.scalars(newest)).all()))
+
+    async def of_run(self, run_id: UUID) -> Sequence[Message]:
+        """What a run said, in order."""
+        query = self.rows().where(col(Message.run_id) == run_id, col(Message.role) == "assistant")
+        return (await self.session.scalars(query.order_by(col(Message.created_at), col(Message.id)))).all()

@@ -1,0 +1,92 @@
+"""Runs of a workspace, the documents they pin, and what can be run."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from app.errors import NotFound
+from app.models.flow_runs import FlowRun
+from app.models.flows import Flow, FlowSnapshot, FlowVersion
+from app.repositories.base import WorkspaceRepository
+
+
+class FlowRuns(WorkspaceRepository[FlowRun]):
+    model = FlowRun
+    missing = "run.not_found"
+
+    async def latest(self, flow_id: UUID, limit: int = 50) -> Sequence[FlowRun]:
+        """Newest first."""
+        query = self.rows().where(col(FlowRun.flow_id) == flow_id).order_by(col(FlowRun.id).desc())
+        return (await self.session.scalars(query.limit(limit))).all()
+
+
+@dataclass(frozen=True, slots=True)
+class Runnable:
+    """A document that can be run. `version` is None for a draft."""
+
+    flow_id: UUID | None
+    document: str
+    semantic_hash: str
+    version: int | None
+
+
+class RunnableFlows(WorkspaceRepository[Flow]):
+    """What a workspace can run: drafts and published versions."""
+
+    model = Flow
+    missing = "flow.not_found"
+
+    async def draft(self, flow_id: UUID) -> Runnable:
+        """The flow as it stands in the editor. Raises `NotFound`."""
+        row = await self._flow(flow_id)
+        return Runnable(flow_id, row.document, row.semantic_hash, None)
+
+    async def published_or_draft(self, flow_id: UUID) -> Runnable:
+        row = await self._flow(flow_id)
+        if row.published_version is None:
+            return Runnable(flow_id, row.document, row.semantic_hash, None)
+        return await self.version(flow_id, row.published_version)
+
+    async def version(self, flow_id: UUID, number: int) -> Runnable:
+        """One published version. Raises `NotFound`."""
+        query = select(FlowVersion).where(
+            col(FlowVersion.workspace_id) == self.workspace_id,
+            col(FlowVersion.flow_id) == flow_id,
+            col(FlowVersion.number) == number,
+        )
+        row = await self.session.scalar(query)
+        if row is None:
+            raise NotFound("flow.version_not_found", id=str(flow_id), version=number)
+        return Runnable(flow_id, row.document, row.semantic_hash, number)
+
+    async def published(self) -> Sequence[Flow]:
+        """Every flow with a published version, by name."""
+        query = self.rows().where(col(Flow.deleted_at).is_(None), col(Flow.published_version).is_not(None))
+        return (await self.session.scalars(query.order_by(col(Flow.name)))).all()
+
+    async def _flow(self, flow_id: UUID) -> Flow:
+        row = await self.session.scalar(
+            self.rows().where(col(Flow.id) == flow_id, col(Flow.deleted_at).is_(None))
+        )
+        if row is None:
+            raise NotFound(self.missing, id=str(flow_id))
+        return row
+
+
+async def pin(session: AsyncSession, semantic_hash: str, document: str) -> None:
+    """Keep the document of a hash for the runs that will need it."""
+    await session.execute(
+        insert(FlowSnapshot).values(hash=semantic_hash, document=document).on_conflict_do_nothing()
+    )
+
+
+async def insert_once(session: AsyncSession, row: FlowRun) -> None:
+    """Store a run whose id follows from its parent's step; a repeat changes nothing."""
+    values: dict[str, Any] = row.model_dump()
+    await session.execute(insert(FlowRun).values(values).on_conflict_do_nothing())

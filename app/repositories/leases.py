@@ -1,0 +1,213 @@
+"""Who drives which run: claims, heartbeats, releases, and what the sweeper looks for. Times are the database's."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from app.models.conversations import Conversation
+from app.models.flow_runs import RunStatus
+from app.models.flows import FlowSnapshot
+
+_SWEEP_LOCK = 4_018_255_702
+_CLAIM = text("""
+UPDATE flow_run AS run SET
+  status = 'running', lease_owner = item.owner, attempts = run.attempts + 1,
+  lease_until = clock_timestamp() + make_interval(secs => :lease_s),
+  started_at = coalesce(run.started_at, clock_timestamp())
+FROM unnest(CAST(:ids AS uuid[]), CAST(:owners AS text[])) AS item(id, owner)
+WHERE run.id = item.id AND run.status IN ('queued', 'running')
+  AND (run.lease_until IS NULL OR run.lease_until < clock_timestamp())
+  AND NOT EXISTS (
+    SELECT FROM flow_run AS earlier
+    WHERE earlier.conversation_id = run.conversation_id AND earlier.id < run.id
+      AND earlier.status IN ('queued', 'running', 'waiting')
+  )
+RETURNING run.id, run.workspace_id, run.flow_id, run.snapshot_hash, run.trigger, run.input, run.scope,
+  run.options, run.conversation_id, run.depth, run.simulate, run.cancel_requested, run.attempts, run.seq,
+  run.parent_run_id, run.started_at, run.messages, run.lease_owner, run.version
+""")
+_BEAT = text("""
+UPDATE flow_run AS run SET lease_until = clock_timestamp() + make_interval(secs => :lease_s)
+FROM unnest(CAST(:ids AS uuid[]), CAST(:owners AS text[])) AS item(id, owner)
+WHERE run.id = item.id AND run.lease_owner = item.owner AND run.status = 'running'
+RETURNING run.id, run.cancel_requested
+""")
+_RELEASE = text("""
+UPDATE flow_run SET status = :status, lease_until = NULL, rung_at = clock_timestamp(),
+  attempts = CASE WHEN :progress THEN 0 ELSE greatest(attempts - 1, 0) END
+WHERE id = :id AND lease_owner = :owner AND status = 'running'
+RETURNING cancel_requested
+""")
+_ENDED_CHILDREN = text("""
+SELECT id, parent_node, parent_path, status, output, error, usage,
+  CAST(1000 * extract(epoch FROM ended_at - created_at) AS float8) AS duration_ms
+FROM flow_run
+WHERE parent_run_id = :id AND status IN ('succeeded', 'failed', 'cancelled') ORDER BY id
+""")
+_OVERDUE = text("""
+UPDATE flow_run SET rung_at = clock_timestamp()
+WHERE id IN (
+  SELECT id FROM flow_run
+  WHERE status IN ('queued', 'running') AND rung_at < clock_timestamp() - make_interval(secs => :patience_s)
+    AND (lease_until IS NULL OR lease_until < clock_timestamp())
+  ORDER BY rung_at LIMIT :limit
+)
+RETURNING id
+""")
+_UNSETTLED = text("""
+SELECT id FROM flow_run WHERE NOT settled AND ended_at < clock_timestamp() - interval '1 second'
+ORDER BY ended_at LIMIT :limit
+""")
+_SETTLE = text("""
+UPDATE flow_run SET settled = true WHERE id = :id AND ended_at IS NOT NULL
+RETURNING parent_run_id, conversation_id
+""")
+_WAKE = text("""
+UPDATE flow_run SET rung_at = clock_timestamp(),
+  status = CASE WHEN status = 'waiting' THEN 'queued' ELSE status END
+WHERE id = :id
+RETURNING status
+""")
+_NEXT_IN_CONVERSATION = text("""
+SELECT id FROM flow_run WHERE conversation_id = :id AND status = 'queued' ORDER BY id LIMIT 1
+""")
+_CANCEL = text("""
+WITH RECURSIVE family AS (
+  SELECT id FROM flow_run WHERE id = :id AND workspace_id = :workspace_id
+  UNION SELECT child.id FROM flow_run AS child JOIN family ON child.parent_run_id = family.id
+)
+UPDATE flow_run AS run SET cancel_requested = true, rung_at = clock_timestamp(),
+  status = CASE WHEN run.status = 'waiting' THEN 'queued' ELSE run.status END
+FROM family WHERE run.id = family.id AND run.ended_at IS NULL
+RETURNING run.id
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A run this process may drive until its lease ends. `attempts` counts this one."""
+
+    id: UUID
+    workspace_id: UUID
+    flow_id: UUID | None
+    snapshot_hash: str
+    trigger: str
+    input: Any
+    scope: dict[str, Any]
+    options: dict[str, Any]
+    conversation_id: UUID | None
+    depth: int
+    simulate: bool
+    cancel_requested: bool
+    attempts: int
+    seq: int
+    parent_run_id: UUID | None
+    started_at: datetime
+    messages: list[Any]
+    lease_owner: str
+    version: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class EndedChild:
+    id: UUID
+    parent_node: str
+    parent_path: str
+    status: str
+    output: Any
+    error: Any
+    usage: Any
+    duration_ms: float
+
+
+async def claim(
+    session: AsyncSession, wanted: Sequence[tuple[UUID, str]], lease_s: float
+) -> dict[UUID, Claimed]:
+    """Take the runs nobody drives. Pairs of run and lease owner; an owner name must be new each time."""
+    result = await session.execute(
+        _CLAIM,
+        {"ids": [run for run, _ in wanted], "owners": [owner for _, owner in wanted], "lease_s": lease_s},
+    )
+    return {row.id: Claimed(*row) for row in result}
+
+
+async def beat(session: AsyncSession, held: Sequence[tuple[UUID, str]], lease_s: float) -> dict[UUID, bool]:
+    """Prolong leases. Runs missing from the answer are lost; the value says whether someone wants to cancel."""
+    result = await session.execute(
+        _BEAT, {"ids": [run for run, _ in held], "owners": [owner for _, owner in held], "lease_s": lease_s}
+    )
+    return {row.id: row.cancel_requested for row in result}
+
+
+async def release(session: AsyncSession, run: Claimed, *, waiting: bool) -> bool:
+    """Give a run back: it waits for something, or this process stops. True when someone wants to cancel it."""
+    status = RunStatus.WAITING if waiting else RunStatus.QUEUED
+    wish = await session.scalar(
+        _RELEASE, {"id": run.id, "owner": run.lease_owner, "status": str(status), "progress": waiting}
+    )
+    return bool(wish)
+
+
+async def ended_children(session: AsyncSession, run_id: UUID) -> list[EndedChild]:
+    return [EndedChild(*row) for row in await session.execute(_ENDED_CHILDREN, {"id": run_id})]
+
+
+async def settle(session: AsyncSession, run_id: UUID) -> list[UUID]:
+    """Let those go on who waited for this run's end. Returns the runs to ring.
+
+    Updating the parent by its id alone waits for a driver that is just about to release it, so no wake is lost.
+    """
+    row = (await session.execute(_SETTLE, {"id": run_id})).first()
+    ring: list[UUID] = []
+    if row is not None and row.parent_run_id:
+        await session.execute(_WAKE, {"id": row.parent_run_id})
+        ring.append(row.parent_run_id)
+    if row is not None and row.conversation_id:
+        waiting = await session.scalar(_NEXT_IN_CONVERSATION, {"id": row.conversation_id})
+        ring += [waiting] if waiting else []
+    return ring
+
+
+async def wake(session: AsyncSession, run_id: UUID) -> None:
+    await session.execute(_WAKE, {"id": run_id})
+
+
+async def sweep(
+    session: AsyncSession, patience_s: float, limit: int = 500
+) -> tuple[list[UUID], list[UUID]] | None:
+    """Runs to ring and ended runs to settle; None while another process sweeps."""
+    if not await session.scalar(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": _SWEEP_LOCK}):
+        return None
+    overdue = await session.scalars(_OVERDUE, {"patience_s": patience_s, "limit": limit})
+    unsettled = await session.scalars(_UNSETTLED, {"limit": limit})
+    return list(overdue), list(unsettled)
+
+
+async def request_cancel(session: AsyncSession, workspace_id: UUID, run_id: UUID) -> list[UUID]:
+    """Ask a run and its sub-runs to stop. Returns those that had not ended."""
+    return list(await session.scalars(_CANCEL, {"id": run_id, "workspace_id": workspace_id}))
+
+
+async def snapshot(session: AsyncSession, semantic_hash: str) -> str | None:
+    """The document a run pins."""
+    return await session.scalar(
+        select(col(FlowSnapshot.document)).where(col(FlowSnapshot.hash) == semantic_hash)
+    )
+
+
+async def conversation_state(session: AsyncSession, conversation_id: UUID) -> tuple[str, dict[str, Any]]:
+    """The session id a client knows and the variables remembered."""
+    row = (
+        await session.execute(
+            select(col(Conversation.session_id), col(Conversation.state)).where(
+                col(Conversation.id) == conversation_id
+            )
+        )
+    ).one()
+    return row.session_id, row.state

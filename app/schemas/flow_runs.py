@@ -1,0 +1,127 @@
+"""Runs, steps and chat as the API and the pages show them."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+
+Status = Literal["queued", "running", "waiting", "succeeded", "failed", "cancelled"]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _View(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class StartRun(_Body):
+    """`draft` None: the editor runs the draft, an API key what is published (the draft while nothing is)."""
+
+    input: Any = Field(default_factory=dict)
+    wait: bool = False
+    simulate: bool = False
+    draft: bool | None = None
+    conversation_id: UUID | None = None
+
+
+class StartInline(_Body):
+    """`flow` is a `flow/1` document that need not be stored."""
+
+    flow: dict[str, Any]
+    input: Any = Field(default_factory=dict)
+    wait: bool = False
+    simulate: bool = False
+
+
+class RunView(_View):
+    id: UUID
+    flow_id: UUID | None
+    version: int | None
+    status: Status
+    input: Any
+    output: Any
+    error: Any
+    usage: dict[str, Any]
+    messages: list[Any]
+    source: str
+    simulate: bool
+    conversation_id: UUID | None
+    parent_run_id: UUID | None
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    duration_ms: float | None
+
+
+class StepView(_View):
+    """One step, as far as it got. `status` is also `running` for one that is ready but has no result."""
+
+    node: str
+    path: str
+    status: Literal["running", "succeeded", "failed", "skipped", "waiting"]
+    input: Any = None
+    output: Any = None
+    error: Any = None
+    usage: dict[str, Any] | None = None
+    ports: list[str] = []
+    started_at: str | None = None
+    duration_ms: float | None = None
+    attempts: int = 0
+
+
+class ChatRequest(_Body):
+    """`agent_id` is another name of `flow_id`. `session_id` None starts a new conversation."""
+
+    message: Annotated[str, Field(min_length=1, max_length=32_000)]
+    flow_id: Annotated[UUID, Field(validation_alias=AliasChoices("flow_id", "agent_id"))]
+    session_id: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    stream: bool = False
+    draft: bool | None = None
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    max_tokens: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+
+
+class MessageView(_View):
+    id: UUID
+    role: Literal["user", "assistant"]
+    text: str
+    buttons: list[Any]
+    run_id: UUID | None
+    created_at: datetime
+
+
+class ConversationView(_View):
+    id: UUID
+    session_id: str
+    flow_id: UUID
+    title: str
+    source: str
+    created_at: datetime
+    updated_at: datetime
+
+
+class ChatUsage(_View):
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost_usd: float | None = None
+
+
+class ChatAnswer(_View):
+    """`path` names the nodes the run went through, in order; `tokens` is the sum of both kinds."""
+
+    session_id: str
+    run_id: UUID
+    message_id: UUID | None
+    response: str
+    messages: list[MessageView]
+    model: str | None
+    usage: ChatUsage
+    tokens: int
+    cost_usd: float | None
+    citations: list[Any]
+    path: list[str]
+    status: Status
+    error: Any
