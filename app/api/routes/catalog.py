@@ -5,14 +5,16 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import Response
 
+from app.api.deps import Caller
 from app.i18n import LOCALES, negotiate
 from app.services.catalog import catalog_document
 
-router = APIRouter(tags=["catalog"])
+router = APIRouter(prefix="/api/catalog", tags=["catalog"])
 
 
-@router.get("/catalog")
+@router.get("")
 async def get_catalog(
+    _caller: Caller,
     request: Request,
     locale: Annotated[str, Query(description="en or ru; by default what the browser asks for")] = "",
     if_none_match: Annotated[str, Header()] = "",

@@ -4,14 +4,16 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from app.api.deps import Caller
 from app.schemas.models import ModelList
 from app.services.models import ModelFilter, list_models
 
-router = APIRouter(tags=["models"])
+router = APIRouter(prefix="/api/models", tags=["models"])
 
 
-@router.get("/models")
+@router.get("")
 async def get_models(
+    _caller: Caller,
     search: Annotated[str, Query(max_length=100, description="part of the model's name")] = "",
     provider: Annotated[str, Query(max_length=60)] = "",
     available: Annotated[bool | None, Query(description="only those this instance has a key for")] = None,

@@ -47,7 +47,7 @@ class _StepLlm:
             except NodeError as error:
                 if error.code == "model.refused":
                     raise
-                _log.info("model.failed", model=model, code=error.code)
+                _log.info("llm.failed", model=model, code=error.code)
                 first = first or error
         assert first is not None  # noqa: S101 - the loop runs at least once
         if request.fallbacks:
