@@ -1,20 +1,17 @@
-"""Makes the demo account of an embedded instance (`DEMO_EMAIL`, `DEMO_PASSWORD`). Doing it again changes nothing."""
+"""Prepares the demo workspace: `python -m app.seed`, with DEMO_EMAIL and DEMO_PASSWORD in the environment."""
 
 import asyncio
-import contextlib
 import os
 
-from app.core import db
-from app.errors import Conflict
-from app.services import accounts
+from app.core.db import dispose, unit_of_work
+from app.services.demo import seed_demo
 
 
-async def seed(email: str, password: str) -> None:
-    with contextlib.suppress(Conflict):
-        async with db.unit_of_work() as session:
-            await accounts.sign_up(session, email=email, password=password, name="Demo")
-    await db.dispose()
+async def seed() -> None:
+    async with unit_of_work() as session:
+        await seed_demo(session, email=os.environ["DEMO_EMAIL"], password=os.environ["DEMO_PASSWORD"])
+    await dispose()
 
 
 if __name__ == "__main__":
-    asyncio.run(seed(os.environ["DEMO_EMAIL"], os.environ["DEMO_PASSWORD"]))
+    asyncio.run(seed())

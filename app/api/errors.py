@@ -23,6 +23,21 @@ _CODES = {
     404: "not_found",
     405: "method_not_allowed",
 }
+_FIELDS = {
+    "missing": "field.missing",
+    "extra_forbidden": "field.extra_forbidden",
+    "string_type": "field.string_type",
+    "string_too_short": "field.string_too_short",
+    "string_too_long": "field.string_too_long",
+    "literal_error": "field.literal_error",
+    "int_parsing": "field.int_parsing",
+    "int_type": "field.int_type",
+    "bool_parsing": "field.bool_parsing",
+    "uuid_parsing": "field.uuid_parsing",
+    "dict_type": "field.dict_type",
+    "list_type": "field.list_type",
+    "model_attributes_type": "field.model_attributes_type",
+}
 _log = structlog.get_logger()
 
 
@@ -105,7 +120,7 @@ def _field(error: Mapping[str, Any], locale: str) -> dict[str, Any]:
     known = {
         name: value for name, value in error.get("ctx", {}).items() if isinstance(value, str | int | float)
     }
-    message = find(f"errors.field.{kind}", locale, **known) or error["msg"]
+    message = find(f"errors.{_FIELDS[kind]}", locale, **known) if kind in _FIELDS else error["msg"]
     return {"path": ".".join(map(str, error["loc"])), "code": kind, "message": message}
 
 

@@ -1,0 +1,163 @@
+"""Flows, problems, edits and versions as the API and the pages show them."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from app.flows.document import Kind
+from app.schemas.accounts import Schema
+
+Json = dict[str, Any]
+
+
+class ProblemView(Schema):
+    """One problem of a flow. `param` is the dotted place inside the node's params, `range` the part of its text."""
+
+    code: str
+    severity: Literal["error", "warning"]
+    node: str | None
+    edge: str | None
+    param: str | None
+    range: tuple[int, int] | None
+    message: str
+    context: Json
+
+
+class FlowSummary(Schema):
+    id: UUID
+    kind: Kind
+    name: str
+    description: str
+    revision: int
+    published_version: int | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class FlowView(FlowSummary):
+    """A flow with its `flow/1` document and everything that is wrong with it."""
+
+    document: Json
+    problems: list[ProblemView]
+
+
+class FlowPage(Schema):
+    items: list[FlowSummary]
+    total: int
+    limit: int
+    offset: int
+
+
+class CreateBody(Schema):
+    """An empty flow of a kind, or one from a template. A whole `flow/1` document is accepted as well."""
+
+    kind: Kind = "agent"
+    name: Annotated[str, Field(max_length=120)] = ""
+    template: Annotated[str, Field(max_length=80)] = ""
+
+
+class CheckView(Schema):
+    ok: Annotated[bool, Field(description="Whether the flow could be published: no problem is an error.")]
+    problems: list[ProblemView]
+
+
+class OperationBody(Schema):
+    """`op_id` is the client's own: sending an operation twice changes nothing."""
+
+    op_id: Annotated[str, Field(min_length=1, max_length=80)]
+    op: Json
+
+
+class OperationsBody(Schema):
+    """Edits by one editor, made on top of `base_revision`."""
+
+    client_id: Annotated[str, Field(min_length=1, max_length=80)]
+    base_revision: Annotated[int, Field(ge=0)]
+    operations: Annotated[list[OperationBody], Field(max_length=500)]
+
+
+class RejectedView(Schema):
+    op_id: str
+    code: str
+    detail: str
+    context: Json
+
+
+class ActorView(Schema):
+    id: UUID | None
+    name: str
+
+
+class EditView(Schema):
+    """One accepted edit. An `op` a client does not know (such as `document.replace`) means: fetch the document."""
+
+    revision: int
+    op_id: str
+    client_id: str
+    actor: ActorView
+    op: Json
+    at: datetime
+
+
+class OperationsView(Schema):
+    """What became of the edits, and what others did since `base_revision`."""
+
+    revision: int
+    problems: list[ProblemView]
+    accepted: list[str]
+    rejected: list[RejectedView]
+    operations: list[EditView]
+
+
+class EditsView(Schema):
+    revision: int
+    operations: list[EditView]
+
+
+class PublishBody(Schema):
+    note: Annotated[str, Field(max_length=2_000)] = ""
+
+
+class VersionView(Schema):
+    version: int
+    note: str
+    author: str
+    revision: int
+    semantic_hash: str
+    created_at: datetime
+
+
+class VersionDocumentView(VersionView):
+    document: Json
+
+
+class ChangeView(Schema):
+    """One field that differs. A field that is absent on a side is null there."""
+
+    path: str
+    before: Any
+    after: Any
+
+
+class ChangedView(Schema):
+    id: str
+    changes: list[ChangeView]
+
+
+class PartsDiffView(Schema):
+    added: list[Json]
+    removed: list[Json]
+    changed: list[ChangedView]
+
+
+class DiffView(Schema):
+    """From one version to another: the flow's own fields, then nodes and edges by id. The layout is left out."""
+
+    before: int | str
+    after: int | str
+    same_meaning: bool
+    flow: list[ChangeView]
+    nodes: PartsDiffView
+    edges: PartsDiffView
