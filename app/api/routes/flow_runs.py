@@ -1,0 +1,88 @@
+"""Runs: start, look, follow, cancel."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Header, Request
+from starlette.responses import Response
+
+from app.api import stream
+from app.api.deps import Caller, Db
+from app.auth.permissions import require
+from app.core.principal import Principal
+from app.schemas.flow_runs import RunView, StartInline, StartRun, StepView
+from app.services import flow_runs
+
+router = APIRouter(prefix="/api", tags=["runs"])
+_STREAMS = {200: {"content": {stream.SSE: {}, stream.NDJSON: {}}}}
+LastEventId = Annotated[str | None, Header(alias="last-event-id")]
+
+
+def _source(principal: Principal) -> str:
+    return "editor" if principal.via == "cookie" else "api"
+
+
+@router.post("/flows/{flow_id}/runs", status_code=201, response_model=RunView)
+async def start_run(flow_id: UUID, body: StartRun, request: Request, caller: Caller) -> Response | RunView:
+    """Run a flow. `Accept: text/event-stream` (or NDJSON) answers with the run's events instead."""
+    require(caller, "runs:write")
+    kind = stream.wants(request.headers.get("accept", ""))
+    view = await flow_runs.start(
+        caller,
+        lambda session: flow_runs.queue_stored(
+            session, caller, flow_id, body, _source(caller), stream=bool(kind) or caller.via == "cookie"
+        ),
+        body.wait and not kind,
+    )
+    return stream.events(flow_runs.follow(caller, view.id), kind) if kind else view
+
+
+@router.post("/runs", status_code=201, response_model=RunView)
+async def start_inline_run(body: StartInline, request: Request, caller: Caller) -> Response | RunView:
+    """Run a `flow/1` document that need not be stored."""
+    require(caller, "runs:write")
+    kind = stream.wants(request.headers.get("accept", ""))
+    view = await flow_runs.start(
+        caller,
+        lambda session: flow_runs.queue_inline(session, caller, body, _source(caller), stream=bool(kind)),
+        body.wait and not kind,
+    )
+    return stream.events(flow_runs.follow(caller, view.id), kind) if kind else view
+
+
+@router.get("/flows/{flow_id}/runs")
+async def list_runs(flow_id: UUID, session: Db, caller: Caller) -> list[RunView]:
+    """The last 50 runs of a flow, newest first."""
+    require(caller, "runs:read")
+    return await flow_runs.latest(session, caller, flow_id)
+
+
+@router.get("/runs/{run_id}")
+async def get_run(run_id: UUID, caller: Caller) -> RunView:
+    require(caller, "runs:read")
+    return await flow_runs.get(caller, run_id)
+
+
+@router.get("/runs/{run_id}/steps")
+async def list_steps(run_id: UUID, session: Db, caller: Caller) -> list[StepView]:
+    """Every step that was reached, with what went in, what came out, what it cost."""
+    require(caller, "runs:read")
+    return await flow_runs.steps(session, caller, run_id)
+
+
+@router.get("/runs/{run_id}/events", responses=_STREAMS)  # type: ignore[arg-type]
+async def follow_run(
+    run_id: UUID, request: Request, caller: Caller, last_event_id: LastEventId = None
+) -> Response:
+    """The run's events until it ends. A client that sends `Last-Event-ID` misses nothing and gets nothing twice."""
+    require(caller, "runs:read")
+    await flow_runs.get(caller, run_id)
+    kind = stream.wants(request.headers.get("accept", "")) or stream.SSE
+    return stream.events(flow_runs.follow(caller, run_id, stream.last_seen(last_event_id)), kind)
+
+
+@router.post("/runs/{run_id}/cancel", status_code=202)
+async def cancel_run(run_id: UUID, session: Db, caller: Caller) -> RunView:
+    """Ask a run to stop. It does within about a second; 409 when it has ended already."""
+    require(caller, "runs:write")
+    return await flow_runs.cancel(session, caller, run_id)

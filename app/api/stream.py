@@ -1,0 +1,76 @@
+"""Answers that go on for a while: server-sent events and lines of JSON, with a sign of life in quiet times."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing, suppress
+from typing import Any, Final
+
+import orjson
+from starlette.responses import StreamingResponse
+
+from app.flows.events import LiveEvent
+
+SSE: Final = "text/event-stream"
+NDJSON: Final = "application/x-ndjson"
+_QUIET_S: Final = 10.0
+_HEADERS: Final = {"cache-control": "no-cache, no-transform", "x-accel-buffering": "no"}
+
+
+def wants(accept: str) -> str:
+    """The kind of stream an `Accept` header asks for; empty when it asks for none."""
+    if SSE in accept:
+        return SSE
+    return NDJSON if "ndjson" in accept else ""
+
+
+def last_seen(header: str | None) -> int:
+    """The number in `Last-Event-ID`; 0 where there is none or it is no number."""
+    return int(header) if header and header.isdigit() and len(header) < 10 else 0
+
+
+def events(source: AsyncGenerator[LiveEvent, None], kind: str) -> StreamingResponse:
+    """A run's events as a stream of `kind`."""
+    return respond(framed(source, kind), kind)
+
+
+def respond(parts: AsyncIterator[bytes], kind: str, status: int = 200) -> StreamingResponse:
+    return StreamingResponse(parts, status, _HEADERS, kind or SSE)
+
+
+async def framed(source: AsyncGenerator[LiveEvent, None], kind: str) -> AsyncGenerator[bytes, None]:
+    """Each event in its frame; a comment (or an empty line) when there is nothing to say for a while."""
+    quiet = b"\n" if kind == NDJSON else b": still here\n\n"
+    async with aclosing(source):
+        pending: asyncio.Task[LiveEvent] | None = None
+        try:
+            while True:
+                pending = pending or asyncio.ensure_future(_next(source))
+                done, _ = await asyncio.wait({pending}, timeout=_QUIET_S)
+                if not done:
+                    yield quiet
+                    continue
+                try:
+                    event = pending.result()
+                except StopAsyncIteration:
+                    return
+                pending = None
+                yield line(event) if kind == NDJSON else frame(event["type"], event, event["seq"])
+        finally:
+            if pending is not None:
+                pending.cancel()
+                with suppress(asyncio.CancelledError, StopAsyncIteration):
+                    await pending
+
+
+async def _next(source: AsyncIterator[LiveEvent]) -> LiveEvent:
+    return await anext(source)
+
+
+def frame(event: str, data: Mapping[str, Any], number: int = 0) -> bytes:
+    """One server-sent event. Only numbered ones can be resumed after, so only they carry an id."""
+    head = f"id: {number}\n" if number else ""
+    return f"{head}event: {event}\ndata: ".encode() + orjson.dumps(data, default=str) + b"\n\n"
+
+
+def line(data: Mapping[str, Any]) -> bytes:
+    return orjson.dumps(data, default=str) + b"\n"

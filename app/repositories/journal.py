@@ -1,0 +1,218 @@
+"""Writes run journals: many runs' appends in one transaction, each all or nothing, each fenced by its lease.
+
+One append is the events, the run's row, its messages, its conversation's state and the sub-runs it starts. An
+append whose lease or number is no longer right changes nothing and raises `Fenced` for its caller alone.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import orjson
+import structlog
+from sqlalchemy import select, text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from app.core.clock import now
+from app.core.db import unit_of_work
+from app.flows.drive import Fenced
+from app.models.conversations import Message
+from app.models.flow_runs import FlowRun, FlowRunEvent, RunStatus
+from app.repositories.grouping import Grouped
+
+_log = structlog.get_logger()
+_PATIENCE_S = 30.0
+_APPEND = text("""
+WITH item AS (
+  SELECT * FROM unnest(
+    CAST(:ids AS uuid[]), CAST(:owners AS text[]), CAST(:befores AS int[]), CAST(:afters AS int[]),
+    CAST(:statuses AS text[]), CAST(:outputs AS text[]), CAST(:errors AS text[]), CAST(:usages AS text[]),
+    CAST(:messages AS text[])
+  ) AS item(id, owner, before, after, status, output, error, usage, messages)
+), moved AS (
+  UPDATE flow_run AS run SET
+    seq = item.after,
+    attempts = 0,
+    messages = coalesce(CAST(item.messages AS json), run.messages),
+    status = coalesce(item.status, run.status),
+    output = CAST(item.output AS json),
+    error = CAST(item.error AS json),
+    usage = CAST(item.usage AS json),
+    ended_at = CASE WHEN item.status IS NULL THEN NULL ELSE clock_timestamp() END,
+    lease_until = CASE WHEN item.status IS NULL THEN run.lease_until END,
+    settled = item.status IS NOT NULL AND run.parent_run_id IS NULL AND NOT EXISTS (
+      SELECT FROM flow_run AS next
+      WHERE next.conversation_id = run.conversation_id AND next.status = 'queued'
+    )
+  FROM item
+  WHERE run.id = item.id AND run.seq = item.before AND run.lease_owner = item.owner
+    AND run.status = 'running'
+  RETURNING run.id, run.settled
+), stored AS (
+  INSERT INTO flow_run_event (run_id, seq, event)
+  SELECT event.run_id, event.seq, CAST(event.event AS json)
+  FROM unnest(CAST(:event_runs AS uuid[]), CAST(:event_seqs AS int[]), CAST(:events AS text[]))
+    AS event(run_id, seq, event)
+  WHERE event.run_id IN (SELECT id FROM moved)
+)
+SELECT id, settled FROM moved
+""")
+_WRITTEN_BEFORE = text("""
+SELECT run.id, run.settled
+FROM unnest(CAST(:ids AS uuid[]), CAST(:owners AS text[]), CAST(:afters AS int[])) AS item(id, owner, after)
+JOIN flow_run AS run ON run.id = item.id AND run.lease_owner = item.owner AND run.seq = item.after
+""")
+_REMEMBER = text("""
+UPDATE conversation SET updated_at = now(), state = CAST(CAST(state AS jsonb) || CAST(:state AS jsonb) AS json)
+WHERE id = :id
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a run ended, for its row."""
+
+    status: RunStatus
+    output: Any
+    error: Any
+    usage: Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class Append:
+    """What one run wants written. `before` is the number of its last stored event.
+
+    `sent` are all messages of the run so far, or None when this append adds none. `state` are the variables its
+    conversation shall remember. `sub_runs` are rows of runs that steps of this append wait for.
+    """
+
+    run_id: UUID
+    owner: str
+    before: int
+    events: Sequence[Mapping[str, Any]]
+    end: End | None = None
+    sent: Sequence[Mapping[str, Any]] | None = None
+    message_rows: Sequence[Message] = ()
+    conversation_id: UUID | None = None
+    state: Mapping[str, Any] = field(default_factory=dict)
+    sub_runs: Sequence[FlowRun] = ()
+
+    @property
+    def after(self) -> int:
+        return self.before + len(self.events)
+
+
+class JournalWriter:
+    """One writer a process. `append` returns whether everybody who waits for the run's end is already told."""
+
+    def __init__(self) -> None:
+        self.append: Grouped[Append, bool] = Grouped(self._write)
+
+    async def _write(self, batch: Sequence[Append]) -> Sequence[bool | Exception]:
+        """Try until the database answers, for as long as a lease could be worth it."""
+        deadline = asyncio.get_running_loop().time() + _PATIENCE_S
+        pause_s, again = 0.05, False
+        while True:
+            try:
+                return await self._once(batch, again)
+            except (OperationalError, InterfaceError) as error:
+                if asyncio.get_running_loop().time() > deadline:
+                    return [error] * len(batch)
+                _log.warning("journal.database_unavailable", runs=len(batch))
+                await asyncio.sleep(pause_s)
+                pause_s, again = min(pause_s * 2, 1.0), True
+            except DBAPIError as error:
+                if len(batch) == 1:
+                    return [error]
+                return [(await self._write([item]))[0] for item in batch]
+
+    async def _once(self, batch: Sequence[Append], again: bool) -> Sequence[bool | Exception]:
+        """One transaction. `again`: an earlier try may have been committed although its answer was lost."""
+        batch = sorted(batch, key=lambda item: item.run_id) if len(batch) > 1 else batch
+        async with unit_of_work() as session:
+            done: dict[UUID, bool] = {}
+            if again:
+                done = {row.id: row.settled for row in await session.execute(_WRITTEN_BEFORE, _keys(batch))}
+            todo = [item for item in batch if item.run_id not in done]
+            if todo:
+                done |= await _store(session, todo)
+        return [done[item.run_id] if item.run_id in done else Fenced(str(item.run_id)) for item in batch]
+
+
+async def load_events(session: AsyncSession, run_id: UUID) -> list[dict[str, Any]]:
+    """The stored journal of one run, in order."""
+    rows = await session.scalars(
+        select(col(FlowRunEvent.event))
+        .where(col(FlowRunEvent.run_id) == run_id)
+        .order_by(col(FlowRunEvent.seq))
+    )
+    return list(rows)
+
+
+async def _store(session: AsyncSession, batch: Sequence[Append]) -> dict[UUID, bool]:
+    result = await session.execute(_APPEND, _keys(batch) | _ends(batch) | _events(batch))
+    done: dict[UUID, bool] = {row.id: row.settled for row in result}
+    for item in batch:
+        if item.run_id in done and (item.message_rows or item.state or item.sub_runs):
+            await _store_rest(session, item)
+    return done
+
+
+async def _store_rest(session: AsyncSession, item: Append) -> None:
+    if item.sub_runs:
+        rows = [row.model_dump() for row in item.sub_runs]
+        await session.execute(insert(FlowRun).values(rows).on_conflict_do_nothing())
+    if item.message_rows:
+        rows = [row.model_dump() for row in item.message_rows]
+        await session.execute(insert(Message).values(rows).on_conflict_do_nothing())
+    if item.conversation_id and (item.state or item.message_rows):
+        await session.execute(_REMEMBER, {"id": item.conversation_id, "state": _json(dict(item.state))})
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+def _keys(batch: Sequence[Append]) -> dict[str, Any]:
+    return {
+        "ids": [item.run_id for item in batch],
+        "owners": [item.owner for item in batch],
+        "befores": [item.before for item in batch],
+        "afters": [item.after for item in batch],
+    }
+
+
+def _ends(batch: Sequence[Append]) -> dict[str, Any]:
+    ends = [item.end for item in batch]
+    return {
+        "statuses": [end and str(end.status) for end in ends],
+        "outputs": [None if end is None or end.output is None else _json(end.output) for end in ends],
+        "errors": [None if end is None or end.error is None else _json(end.error) for end in ends],
+        "usages": [end and _json(end.usage) for end in ends],
+        "messages": [None if item.sent is None else _json(list(item.sent)) for item in batch],
+    }
+
+
+def _events(batch: Sequence[Append]) -> dict[str, Any]:
+    return {
+        "event_runs": [item.run_id for item in batch for _ in item.events],
+        "event_seqs": [seq for item in batch for seq in range(item.before + 1, item.after + 1)],
+        "events": [_json(event) for item in batch for event in item.events],
+    }
+
+
+def message_row(workspace_id: UUID, conversation_id: UUID, run_id: UUID, **said: Any) -> Message:
+    """An assistant's message as a row."""
+    return Message(
+        workspace_id=workspace_id,
+        conversation_id=conversation_id,
+        run_id=run_id,
+        role="assistant",
+        created_at=now(),
+        **said,
+    )

@@ -1,0 +1,247 @@
+"""Starting, watching and cancelling runs.
+
+A run is queued in the caller's transaction and rung for after its commit. Waiting for its end is done outside of
+any transaction.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core import jobs
+from app.core.clock import new_id
+from app.core.db import after_commit, unit_of_work
+from app.core.principal import Principal
+from app.errors import Conflict, Invalid
+from app.flows import codec
+from app.flows.events import LiveEvent
+from app.flows.live import live
+from app.models.flow_runs import FlowRun, RunStatus
+from app.realtime import follow as reading
+from app.realtime.publish import CANCELS, tell
+from app.repositories import leases
+from app.repositories.flow_runs import FlowRuns, Runnable, RunnableFlows, pin
+from app.repositories.journal import load_events
+from app.schemas.flow_runs import RunView, StartInline, StartRun, StepView
+from app.services import snapshots
+from app.services.flow_documents import in_words
+from app.services.snapshots import Snapshot
+from app.services.steps import steps_of
+
+WAIT_S = 120.0
+_POLL_S = 1.0
+
+
+Queueing = Callable[[AsyncSession], Awaitable[UUID]]
+
+
+class FlowHasProblems(Invalid):
+    """The flow cannot run. `context["problems"]` lists every error-level problem."""
+
+    code = "flow.has_problems"
+
+
+class InputRefused(Invalid):
+    """The input does not fit the flow's `inputs`. `context["fields"]` names each place."""
+
+    code = "run.input_refused"
+
+
+class NoTrigger(Invalid):
+    code = "run.no_trigger"
+
+
+class RunEnded(Conflict):
+    code = "run.already_ended"
+
+
+async def queue_stored(
+    session: AsyncSession,
+    principal: Principal,
+    flow_id: UUID,
+    asked: StartRun,
+    source: str = "api",
+    *,
+    stream: bool = False,
+) -> UUID:
+    """Queue a run of a stored flow. `stream`: someone wants to see text while it comes. Raises `NotFound`, `FlowHasProblems`, `InputRefused`."""
+    runnable = await choose(session, principal, flow_id, asked.draft)
+    row = FlowRun(
+        workspace_id=principal.workspace_id,
+        flow_id=flow_id,
+        version=runnable.version,
+        snapshot_hash=runnable.semantic_hash,
+        trigger="",
+        input=asked.input,
+        simulate=asked.simulate,
+        conversation_id=asked.conversation_id,
+        options={"stream": stream},
+        source=source,
+    )
+    return await queue(session, principal, row, snapshots.of(runnable.document, runnable.semantic_hash))
+
+
+async def queue_inline(
+    session: AsyncSession,
+    principal: Principal,
+    asked: StartInline,
+    source: str = "api",
+    *,
+    stream: bool = False,
+) -> UUID:
+    """Queue a run of a document that is not stored. Raises also `FlowFormatError`."""
+    snapshot = snapshots.of_flow(codec.parse(asked.flow))
+    row = FlowRun(
+        workspace_id=principal.workspace_id,
+        snapshot_hash=snapshot.hash,
+        trigger="",
+        input=asked.input,
+        simulate=asked.simulate,
+        options={"stream": stream},
+        source=source,
+    )
+    return await queue(session, principal, row, snapshot)
+
+
+async def queue(
+    session: AsyncSession, principal: Principal, row: FlowRun, snapshot: Snapshot, chat: bool = False
+) -> UUID:
+    """Check what is to run, store the row and ring after the commit."""
+    row.trigger = ready_to_run(snapshot, row.input, principal.locale, chat)
+    row.id = new_id()
+    row.created_by = principal.user_id
+    row.options = (
+        row.options | {"stream": row.source != "api"} if "stream" not in row.options else row.options
+    )
+    await pin(session, snapshot.hash, snapshot.document)
+    FlowRuns(session, principal.workspace_id).add(row)
+    await session.flush()
+    await jobs.enqueue(session, jobs.DRIVE_RUN, {"run_id": str(row.id)}, durable=False)
+    return row.id
+
+
+async def choose(session: AsyncSession, principal: Principal, flow_id: UUID, draft: bool | None) -> Runnable:
+    """Keys run what is published unless they ask for the draft; people at the editor run the draft."""
+    flows = RunnableFlows(session, principal.workspace_id)
+    wants_draft = principal.via != "api_key" if draft is None else draft
+    return await (flows.draft(flow_id) if wants_draft else flows.published_or_draft(flow_id))
+
+
+def ready_to_run(snapshot: Snapshot, run_input: Any, locale: str, chat: bool = False) -> str:
+    """The id of the node that starts. Raises what forbids the run, with every place."""
+    if snapshot.errors:
+        found = in_words(snapshot.errors, locale)
+        raise FlowHasProblems(problems=[problem.model_dump() for problem in found])
+    trigger = snapshot.trigger(chat)
+    if trigger is None:
+        raise NoTrigger(type="trigger.chat" if chat else "trigger.call")
+    faults = sorted(snapshot.inputs.iter_errors(run_input), key=lambda fault: list(map(str, fault.path)))
+    if faults:
+        fields = [
+            {
+                "path": ".".join(["input", *map(str, fault.absolute_path)]),
+                "code": str(fault.validator),
+                "message": fault.message[:300],
+            }
+            for fault in faults[:50]
+        ]
+        raise InputRefused(path=fields[0]["path"], reason=fields[0]["message"], fields=fields)
+    return trigger
+
+
+async def start(principal: Principal, queueing: Queueing, wait: bool) -> RunView:
+    """Queue in a transaction of its own; with `wait` answer when the run has ended, or as it is after a while."""
+    return await get(principal, await begin(principal, queueing, wait=wait))
+
+
+async def begin(principal: Principal, queueing: Queueing, *, wait: bool) -> UUID:
+    """`start`, for a caller who reads the run in his own way."""
+    if not wait:
+        async with unit_of_work() as session:
+            return await queueing(session)
+    ends = await reading.ends()
+    async with AsyncExitStack() as stack:
+        async with unit_of_work() as session:
+            run_id = await queueing(session)
+            # Before the commit, and so before anybody can drive the run: no end is missed.
+            ended = stack.enter_context(ends.expect(run_id))
+        await _ended(principal, run_id, ended)
+    return run_id
+
+
+async def _ended(principal: Principal, run_id: UUID, told: asyncio.Event) -> None:
+    """Return when the run has ended, or after `WAIT_S`. Asks the database when no word comes."""
+    deadline = asyncio.get_running_loop().time() + WAIT_S
+    while asyncio.get_running_loop().time() < deadline:
+        try:
+            async with asyncio.timeout(_POLL_S):
+                await told.wait()
+            return
+        except TimeoutError:
+            if (await get(principal, run_id)).ended_at is not None:
+                return
+
+
+async def get(principal: Principal, run_id: UUID) -> RunView:
+    async with unit_of_work() as session:
+        return run_view(await FlowRuns(session, principal.workspace_id).get(run_id))
+
+
+async def latest(session: AsyncSession, principal: Principal, flow_id: UUID) -> list[RunView]:
+    """The last 50 runs of a flow, newest first. Raises `NotFound` for a flow of another workspace."""
+    await RunnableFlows(session, principal.workspace_id).draft(flow_id)
+    return [run_view(row) for row in await FlowRuns(session, principal.workspace_id).latest(flow_id)]
+
+
+async def steps(session: AsyncSession, principal: Principal, run_id: UUID) -> list[StepView]:
+    """Every step that was reached, in the order it was."""
+    row = await FlowRuns(session, principal.workspace_id).get(run_id)
+    snapshot = await pinned(session, row.snapshot_hash)
+    return steps_of(snapshot, await load_events(session, run_id))
+
+
+async def cancel(session: AsyncSession, principal: Principal, run_id: UUID) -> RunView:
+    """Ask a run to stop; its driver does within about a second. Raises `RunEnded` when there is nothing to stop."""
+    row = await FlowRuns(session, principal.workspace_id).get(run_id)
+    if RunStatus(row.status).ended:
+        raise RunEnded(id=str(run_id), status=row.status)
+    for asked in await leases.request_cancel(session, principal.workspace_id, run_id):
+        await jobs.enqueue(session, jobs.DRIVE_RUN, {"run_id": str(asked)}, durable=False)
+        after_commit(session, lambda asked=asked: tell(CANCELS, str(asked)))
+    await session.refresh(row)
+    return run_view(row)
+
+
+async def pinned(session: AsyncSession, semantic_hash: str) -> Snapshot:
+    """The snapshot a run pins."""
+    known = snapshots.find(semantic_hash)
+    if known is None:
+        document = await leases.snapshot(session, semantic_hash)
+        known = snapshots.of(document or "", semantic_hash)
+    return known
+
+
+async def follow(principal: Principal, run_id: UUID, after: int = 0) -> AsyncGenerator[LiveEvent, None]:
+    """A run's events with numbers above `after`, until it ends. Raises `NotFound` before the first."""
+    view = await get(principal, run_id)
+
+    async def rebuild() -> list[LiveEvent]:
+        async with unit_of_work() as session:
+            row = await FlowRuns(session, principal.workspace_id).get(view.id)
+            snapshot = await pinned(session, row.snapshot_hash)
+            return list(live(snapshot.plan, await load_events(session, run_id)))
+
+    async for event in reading.follow(run_id, after, rebuild):
+        yield event
+
+
+def run_view(row: FlowRun) -> RunView:
+    duration_ms = None
+    if row.started_at and row.ended_at:
+        duration_ms = round((row.ended_at - row.started_at).total_seconds() * 1000, 1)
+    values: Mapping[str, Any] = row.model_dump(include=set(RunView.model_fields))
+    return RunView.model_validate({**values, "usage": row.usage or {}, "duration_ms": duration_ms})

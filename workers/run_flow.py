@@ -1,0 +1,198 @@
+"""Drives one run: take the lease, replay the journal, perform what is ready, give the run back.
+
+The actor is a doorbell. Everything here may happen twice; the lease and the journal's numbers decide who counts.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID, uuid4
+
+import structlog
+from app.flows.drive import DriveResult, Fenced, drive
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from app.core import clock, jobs
+from app.core.db import unit_of_work
+from app.core.settings import WorkerSettings
+from app.flows.node_type import ErrorKind
+from app.integrations import queue
+from app.realtime.publish import ENDED, RedisSink, flow_channel, tell
+from app.repositories import leases
+from app.repositories.grouping import Grouped
+from app.repositories.journal import JournalWriter
+from app.repositories.leases import Claimed
+from app.services import flow_runs
+from app.services.snapshots import Snapshot
+from workers import sub_runs
+from workers.held import Held
+from workers.run_journal import RunJournal, run_started
+from workers.wiring import Wiring
+
+ATTEMPTS = 5
+_log = structlog.get_logger()
+
+
+class Runner:
+    """Drives runs of one process."""
+
+    def __init__(self, settings: WorkerSettings, wiring: Wiring) -> None:
+        self._settings, self._wiring = settings, wiring
+        self.held = Held(settings.lease_s, settings.heartbeat_s)
+        self.sink = RedisSink()
+        self._writer = JournalWriter()
+        self._claims: Grouped[tuple[UUID, str], Claimed | None] = Grouped(self._claim_all)
+
+    async def drive(self, run_id: str) -> None:
+        """Drive the run as far as it goes, if nobody else does."""
+        run = await self._claims((UUID(run_id), f"{uuid4()}"))
+        if run is None:
+            return
+        with self.held.hold(run) as cancel:
+            try:
+                await self._drive(run, cancel)
+            except Fenced:
+                _log.info("flow_run.fenced", run_id=run_id)
+            except asyncio.CancelledError:
+                await asyncio.shield(self._give_back(run))
+                raise
+
+    async def _claim_all(self, wanted: Sequence[tuple[UUID, str]]) -> list[Claimed | Exception | None]:
+        """One bell is enough: a second one for the same run in a batch finds it taken."""
+        first: dict[UUID, str] = {}
+        for run_id, owner in wanted:
+            first.setdefault(run_id, owner)
+        async with unit_of_work() as session:
+            taken = await leases.claim(session, list(first.items()), self._settings.lease_s)
+        return [taken.get(run_id) if first[run_id] == owner else None for run_id, owner in wanted]
+
+    async def _drive(self, run: Claimed, cancel: asyncio.Event) -> None:
+        snapshot, remembered = await self._pinned(run)
+        journal = RunJournal(self._writer, run, snapshot, run_started(run, snapshot, remembered), ring)
+        if run.attempts > ATTEMPTS:
+            await self._fail(run, journal)
+            await self._after_end(run, journal)
+            return
+        if not run.seq and run.flow_id:
+            self.sink.news(flow_channel(str(run.flow_id)), {"kind": "run", "run_id": str(run.id)})
+        await self._resolve_waits(run, snapshot, journal)
+        result = await self._interpret(run, snapshot, journal, cancel)
+        if result.status == "waiting":
+            await self._rest(run, journal)
+        else:
+            await self._after_end(run, journal)
+
+    async def _interpret(
+        self, run: Claimed, snapshot: Snapshot, journal: RunJournal, cancel: asyncio.Event
+    ) -> DriveResult:
+        return await drive(
+            snapshot.plan,
+            str(run.id),
+            journal,
+            self.sink,
+            self._wiring.perform(run, snapshot, self.sink, ring),
+            clock.now,
+            max_parallel=self._settings.steps_per_run,
+            timeout_s=snapshot.flow.settings.timeout_s,
+            cancel=cancel,
+        )
+
+    async def _pinned(self, run: Claimed) -> tuple[Snapshot, dict[str, Any]]:
+        """The document, and what the conversation remembers when the run begins."""
+        remembered: dict[str, Any] = {}
+        async with unit_of_work() as session:
+            snapshot = await flow_runs.pinned(session, run.snapshot_hash)
+            if run.conversation_id and not run.seq and snapshot.conversation_variables():
+                _, remembered = await leases.conversation_state(session, run.conversation_id)
+        return snapshot, remembered
+
+    async def _resolve_waits(self, run: Claimed, snapshot: Snapshot, journal: RunJournal) -> None:
+        """Record the end of sub-runs that steps still wait for."""
+        if not run.seq:
+            return
+        events = await journal.load(str(run.id))
+        open_waits = _open_waits(events)
+        if not open_waits:
+            return
+        async with unit_of_work() as session:
+            children = await leases.ended_children(session, run.id)
+        ended = [child for child in children if (child.parent_node, child.parent_path) in open_waits]
+        found = []
+        for child in ended:
+            node = snapshot.flow.node(child.parent_node)
+            if node is not None:
+                wait = open_waits[child.parent_node, child.parent_path]
+                found.append(sub_runs.resolution(child, wait, node.policy))
+        if found:
+            await journal.append(str(run.id), len(events), found)
+
+    async def _rest(self, run: Claimed, journal: RunJournal) -> None:
+        """Hold no worker while waiting; go on at once when what it waits for is already there."""
+        open_waits = _open_waits(await journal.load(str(run.id)))
+        async with unit_of_work() as session:
+            wake = await leases.release(session, run, waiting=True)
+            children = await leases.ended_children(session, run.id)
+            wake = wake or any((child.parent_node, child.parent_path) in open_waits for child in children)
+            if wake:
+                await leases.wake(session, run.id)
+        if wake:
+            await ring(run.id)
+
+    async def _after_end(self, run: Claimed, journal: RunJournal) -> None:
+        await self.sink.flush()
+        await tell(ENDED, str(run.id))
+        if not journal.settled:
+            await settle(run.id)
+
+    async def _fail(self, run: Claimed, journal: RunJournal) -> None:
+        """End a run that took down its worker again and again."""
+        events = await journal.load(str(run.id))
+        error = {
+            "kind": str(ErrorKind.BUG),
+            "code": "run.crashed_repeatedly",
+            "message": "",
+            "retryable": False,
+            "attempts": run.attempts - 1,
+            "node": None,
+            "context": {"attempts": run.attempts - 1},
+        }
+        at = clock.now().isoformat()
+        stopped = {"type": "run.stopped", "outcome": "failed", "node": None, "message": "", "error": error}
+        ended = {"type": "run.failed", "output": None, "error": error, "usage": {}}
+        await journal.append(str(run.id), len(events), [{**stopped, "at": at}, {**ended, "at": at}])
+
+    async def _give_back(self, run: Claimed) -> None:
+        """This process stops: let another one have the run at once."""
+        try:
+            async with unit_of_work() as session:
+                await leases.release(session, run, waiting=False)
+            await ring(run.id)
+        except (OperationalError, InterfaceError) as error:
+            _log.warning("flow_run.not_given_back", run_id=str(run.id), error=type(error).__name__)
+
+
+async def ring(run_id: UUID) -> None:
+    """Ring for a run. A bell that fails is no loss: the sweeper rings again."""
+    try:
+        await queue.dispatch(jobs.DRIVE_RUN, {"run_id": str(run_id)})
+    except (queue.RedisError, OSError) as error:
+        _log.warning("flow_run.not_rung", run_id=str(run_id), error=type(error).__name__)
+
+
+async def settle(run_id: UUID) -> None:
+    """Let the parent and the next run of the conversation go on."""
+    async with unit_of_work() as session:
+        waiting = await leases.settle(session, run_id)
+    for other in waiting:
+        await ring(other)
+
+
+def _open_waits(events: Sequence[Any]) -> dict[tuple[str, str], Any]:
+    """Waits without a result, by node and path."""
+    waits: dict[tuple[str, str], Any] = {}
+    for event in events:
+        if event["type"] == "step.waiting":
+            waits[event["node"], event["path"]] = event
+        elif event["type"] in ("step.succeeded", "step.failed"):
+            waits.pop((event["node"], event["path"]), None)
+    return waits

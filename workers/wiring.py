@@ -1,0 +1,91 @@
+"""Binds what a step may ask of the world to integrations."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+from app.flows.perform import make_perform
+
+from app.capabilities import Completion, Llm, ModelRequest
+from app.core.settings import Settings
+from app.flows.node_type import ErrorKind, Message, NodeError, Result, Suspend
+from app.integrations.http import AioHttp
+from app.integrations.llm.client import LiteLlm
+from app.realtime.publish import RedisSink
+from app.repositories.leases import Claimed
+from app.services.snapshots import Snapshot
+from workers import sub_runs
+
+Ring = Callable[[UUID], Awaitable[None]]
+
+
+class Wiring:
+    """The integrations of one process."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._llm = LiteLlm(settings.demo_llm_url)
+        self._http = AioHttp(settings.http_allowed_hosts)
+
+    async def close(self) -> None:
+        await self._http.close()
+
+    def perform(self, run: Claimed, snapshot: Snapshot, sink: RedisSink, ring: Ring) -> Any:
+        """What performs the steps of one run."""
+
+        def bindings(node: str, path: str) -> dict[str, Any]:
+            key = f"{run.id}:{node}:{path}"
+            emit = _Emit(sink, str(run.id), node, path)
+            shown = emit.delta if run.options.get("stream") else None
+            llm = _WithOptions(self._llm.bind(shown, key), run.options)
+            return {"llm": llm, "http": self._http, "channel": _ConversationChannel(key), "emit": emit}
+
+        inner = make_perform(snapshot.plan, bindings)
+
+        async def perform(node: Any, run_input: Any, scope: Any) -> Result:
+            result = await inner(node, run_input, scope)
+            if not (isinstance(result, Suspend) and result.wait["kind"] == sub_runs.SUBFLOW):
+                return result
+            ready, detached = await sub_runs.prepare(run, node.id, "", result.wait)
+            if detached is not None:
+                await ring(detached)
+            return ready
+
+        return perform
+
+
+@dataclass(frozen=True, slots=True)
+class _Emit:
+    sink: RedisSink
+    run_id: str
+    node: str
+    path: str
+
+    def delta(self, text: str) -> None:
+        self.sink.delta(self.run_id, self.node, self.path, text)
+
+
+@dataclass(frozen=True, slots=True)
+class _WithOptions:
+    """A model under the wishes of the caller of the run."""
+
+    llm: Llm
+    options: Mapping[str, Any]
+
+    async def complete(self, request: ModelRequest) -> Completion:
+        wishes = {name: self.options[name] for name in ("temperature", "max_tokens") if name in self.options}
+        return await self.llm.complete(replace(request, **wishes) if wishes else request)
+
+
+@dataclass(frozen=True, slots=True)
+class _ConversationChannel:
+    """Replies in the run's own conversation. The journal stores the message with the step that sent it."""
+
+    key: str
+
+    async def send(
+        self, text: str, buttons: Sequence[Mapping[str, str]] = (), to: str | None = None
+    ) -> Message:
+        if to:
+            raise NodeError(ErrorKind.INVALID_INPUT, "channel.no_such_recipient", param="to", to=to)
+        return Message(id=self.key, text=text, buttons=[dict(button) for button in buttons])
