@@ -93,6 +93,20 @@ async def test_environment_variables_of_a_provider_are_honoured(
     assert answer.cost_usd is None
 
 
+@pytest.mark.parametrize("model", ["gpt-4o-mini", "claude-haiku-4-5", "gemini/gemini-2.5-flash"])
+async def test_other_providers_stream_through_litellm_and_have_a_price(
+    model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY"):
+        monkeypatch.setenv(name, "sk-test")
+    pieces: list[str] = []
+    request = asked(model, extra={"mock_response": "A canned answer, in pieces"})
+    answer = await LiteLlm().bind(pieces.append).complete(request)
+    assert answer.text == "A canned answer, in pieces" == "".join(pieces)
+    assert answer.prompt_tokens > 0
+    assert (answer.cost_usd or 0) > 0
+
+
 async def test_an_answer_has_the_shape_of_the_schema(provider: str) -> None:
     request = asked("demo/assistant", "Hi, my name is Ann Lee.", output_schema=NAME)
     answer = await LiteLlm(provider).bind(lambda text: None).complete(request)

@@ -14,7 +14,7 @@ from app.integrations.llm import structured
 from app.integrations.llm.errors import translate
 from app.integrations.llm.loader import litellm
 from app.integrations.llm.route import Route, route
-from app.integrations.llm.stream import Collected, streamed, whole
+from app.integrations.llm.stream import Collected, chunks_of, streamed, whole
 
 Messages = Sequence[Mapping[str, Any]]
 _log = structlog.get_logger()
@@ -86,7 +86,7 @@ class _StepLlm:
             async with asyncio.timeout(self.engine.idle_timeout_s):
                 response = await module.acompletion(**options, stream=stream)
             if stream and self.emit is not None:
-                collected = await streamed(response, self.emit, self.engine.idle_timeout_s)
+                collected = await streamed(chunks_of(response), self.emit, self.engine.idle_timeout_s)
             else:
                 collected = whole(response)
         except Exception as error:

@@ -1,6 +1,5 @@
 """What providers and LiteLLM raise, as `NodeError` with a `model.*` code that says what to do."""
 
-import asyncio
 from types import ModuleType
 from typing import Any
 
@@ -15,7 +14,8 @@ def translate(module: ModuleType, error: Exception, route: Route) -> NodeError:
         return error
     if isinstance(error, module.exceptions.MidStreamFallbackError) and error.original_exception:
         return translate(module, error.original_exception, route)
-    if isinstance(error, TimeoutError | asyncio.TimeoutError | module.Timeout):
+    timeouts = (TimeoutError, module.Timeout, module.exceptions.openai.APITimeoutError)
+    if isinstance(error, timeouts):
         return _error(ErrorKind.TIMEOUT, "model.timeout", route)
     kind, code = _kind_and_code(module, error)
     if code == "model.unknown_model":

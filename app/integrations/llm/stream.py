@@ -47,22 +47,43 @@ def whole(response: Any) -> Collected:
     return collected
 
 
+def chunks_of(response: Any) -> AsyncIterator[Any]:
+    """The chunks of a streamed response.
+
+    LiteLLM's wrapper takes half a millisecond of CPU a chunk to bring it into OpenAI's shape. Where the provider's
+    own stream is OpenAI's already, it is read directly: three times the calls a second.
+    """
+    inner: Any = getattr(response, "completion_stream", None)
+    chunks: AsyncIterator[Any] = inner if type(inner).__module__.startswith("openai.") else response
+    return chunks
+
+
 async def streamed(
     chunks: AsyncIterator[Any], emit: Callable[[str], None], idle_timeout_s: float
 ) -> Collected:
     """Collect a stream, showing text at once. Raises `TimeoutError` when nothing comes for too long."""
     collected = Collected()
     source = aiter(chunks)
-    while True:
-        try:
-            async with asyncio.timeout(idle_timeout_s):
-                chunk = await anext(source)
-        except StopAsyncIteration:
-            return collected
-        if getattr(chunk, "usage", None):
-            collected.usage = chunk.usage
-        for choice in chunk.choices[:1]:
-            text = collected.take(choice.delta)
-            collected.finish_reason = choice.finish_reason or collected.finish_reason
-            if text:
-                emit(text)
+    try:
+        while True:
+            try:
+                async with asyncio.timeout(idle_timeout_s):
+                    chunk = await anext(source)
+            except StopAsyncIteration:
+                return collected
+            if getattr(chunk, "usage", None):
+                collected.usage = chunk.usage
+            for choice in chunk.choices[:1]:
+                text = collected.take(choice.delta)
+                collected.finish_reason = choice.finish_reason or collected.finish_reason
+                if text:
+                    emit(text)
+    finally:
+        await _close(chunks)
+
+
+async def _close(chunks: Any) -> None:
+    """Give the connection back, also when the run was cancelled in the middle of an answer."""
+    close = getattr(chunks, "close", None) or getattr(chunks, "aclose", None)
+    if close is not None:
+        await close()
