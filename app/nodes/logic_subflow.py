@@ -1,5 +1,6 @@
 """Run another flow as a step: its published version, by number or the latest."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -9,12 +10,19 @@ from app.flows.node_type import NodeType, Params, Suspend, Value
 
 
 class SubflowParams(Params):
-    """Without `wait` the step ends as soon as the called run is recorded; its output is then the run's id."""
+    """Without `wait` the step ends as soon as the called run is recorded; its output is then `{run_id}`."""
 
     flow: Annotated[str, Field(min_length=1, max_length=80, json_schema_extra={"widget": "flow"})]
     version: Annotated[Literal["latest"] | int, Field(json_schema_extra={"x-advanced": True})] = "latest"
     input: Annotated[Value, Field(json_schema_extra={"widget": "keyvalue"})] = Field(default_factory=dict)
     wait: bool = True
+
+
+def output_schema(params: Mapping[str, Any], _inputs: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the called flow answers is known to that flow alone."""
+    if params.get("wait", True):
+        return {"title": "output"}
+    return {"type": "object", "properties": {"run_id": {"type": "string"}}, "required": ["run_id"]}
 
 
 async def run(params: SubflowParams, _ctx: NodeContext) -> Suspend:
@@ -41,5 +49,6 @@ NODE = NodeType(
     ports=("out",),
     run=run,
     tool=True,
+    output_schema=output_schema,
     starts_with={"flow": "", "input": {}},
 )
