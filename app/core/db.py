@@ -35,7 +35,7 @@ def engine() -> AsyncEngine:
     return create_async_engine(
         settings.database_url,
         pool_size=settings.database_pool,
-        max_overflow=settings.database_pool,
+        max_overflow=0,  # a connection above the pool would be opened and closed for each use
         pool_pre_ping=True,
         pool_recycle=1800,
         connect_args={"connect_timeout": 5, "application_name": "prometey"},

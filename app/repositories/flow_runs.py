@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from app.core.db import after_commit
+from app.core.settings import get_settings
 from app.errors import NotFound
 from app.models.flow_runs import FlowRun
 from app.models.flows import Flow, FlowSnapshot, FlowVersion
@@ -79,11 +82,25 @@ class RunnableFlows(WorkspaceRepository[Flow]):
         return row
 
 
+_pinned: set[tuple[str, str]] = set()
+_PINNED_LIMIT = 10_000
+
+
 async def pin(session: AsyncSession, semantic_hash: str, document: str) -> None:
-    """Keep the document of a hash for the runs that will need it."""
+    """Keep the document of a hash for the runs that will need it. Snapshots stay, so once a process is enough."""
+    key = (get_settings().database_url, semantic_hash)
+    if key in _pinned:
+        return
+    if len(_pinned) > _PINNED_LIMIT:
+        _pinned.clear()
+    after_commit(session, partial(_remember, key))
     await session.execute(
         insert(FlowSnapshot).values(hash=semantic_hash, document=document).on_conflict_do_nothing()
     )
+
+
+async def _remember(key: tuple[str, str]) -> None:
+    _pinned.add(key)
 
 
 async def insert_once(session: AsyncSession, row: FlowRun) -> None:

@@ -52,7 +52,6 @@ async def say(
         text=asked.message,
     )
     Messages(session, principal.workspace_id).add(message)
-    conversation.updated_at = now()
     return run_id, conversation.session_id
 
 
@@ -77,6 +76,7 @@ async def _conversation(
     if asked.session_id is not None:
         found = await conversations.locked(asked.flow_id, asked.session_id)
         if found is not None:
+            found.updated_at = now()
             return found
     conversation_id = ConversationId(new_id())
     return await conversations.create(
