@@ -16,11 +16,14 @@ _GREETING = re.compile(
 _THANKS = re.compile(r"^\W*(?:thanks?|thank you|thx|спасибо|благодарю)\b.{0,25}$", re.I)
 _BYE = re.compile(r"^\W*(?:bye|goodbye|see you|пока|до свидания|всего доброго)\b.{0,15}$", re.I)
 _WHO = re.compile(
-    r"who are you|what are you|what can you do|are you (?:a |an )?(?:bot|human|ai|real)|кто ты|кто вы|"
+    r"who are you\b|what are you\b|what can you do\b|\bare you (?:a |an )?(?:bot|human|ai|real)|кто ты|кто вы|"
     r"что ты умеешь|что вы умеете|ты бот|вы бот",
     re.I,
 )
-_SUMMARY = re.compile(r"summar|tl;?dr|in short|key points|кратк|резюм|суть|итог|основн\w+ мысл", re.I)
+_SUMMARY = re.compile(
+    r"summar|tl;?dr|key points|main points|кратк\w+ (?:содержан|переска|изложи)|переска[жз]|резюмир|основн\w+ мысл",
+    re.I,
+)
 _LETTER = re.compile(
     r"\b(?:write|draft|compose)\b.*\b(?:e-?mail|letter|message|reply|note|follow)|"
     r"(?:напиши|составь|подготовь)\w*\b.*(?:письм|сообщени|ответ)",

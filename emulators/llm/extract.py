@@ -16,6 +16,7 @@ _NAME = re.compile(
     r"(?:my name is|name is|i am|i'm|this is|меня зовут|имя\s*[-—:]?)\s+([A-ZА-ЯЁ][\w-]+(?:\s+[A-ZА-ЯЁ][\w-]+)?)",
     re.I,
 )
+_SIGNED = re.compile(r"\b([A-ZА-ЯЁ][a-zа-яё]+ [A-ZА-ЯЁ][a-zа-яё]+)\b")
 _NUMBER = re.compile(r"-?\d+(?:[.,]\d+)?")
 _NO = re.compile(r"\b(?:not|no|never|n't|cannot|without|не|нет|никогда|без)\b", re.I)
 _PLACE = re.compile(r"\b(?:in|at|to|from|в|во|из|для)\s+([A-ZА-ЯЁ][\w-]+)")
@@ -129,7 +130,7 @@ def _string(schema: Mapping[str, Any], text: str, label: str) -> str:
     if labelled:
         return labelled[1].strip()[:longest]
     if re.search(r"name|имя", label, re.I):
-        found = _NAME.search(text)
+        found = _NAME.search(text) or next(reversed(list(_SIGNED.finditer(text))), None)
         return found[1][:longest] if found else ""
     if re.search(r"city|place|location|country|город|место|страна", label, re.I) and _PLACE.search(text):
         return str(_PLACE.findall(text)[0])[:longest]

@@ -40,7 +40,7 @@ _STOP: Final = """a an the and or but if of to in on at by for with from as is a
 STOP: Final = frozenset(_STOP.replace("ё", "е").split())
 # Words that mean one thing here, across both languages: each group counts as one stem.
 _GROUPS: Final = (
-    "price prices cost costs costing pay fee charge expensive cheap цена цены цену стоит стоить стоимость платить почем",
+    "price prices cost costs costing fee charge expensive cheap цена цены цену стоит стоить стоимость почем",
     "open opening hours schedule close closed closes opens часы график работаете открыты открыто открываетесь закрываетесь режим",
     "deliver delivery delivered ship shipping shipped доставка доставки доставку доставляете доставите привезете",
     "refund refunds refunded return returns returned money деньги возврат возврата вернуть верните вернете вернём",
@@ -48,6 +48,9 @@ _GROUPS: Final = (
     "phone telephone call number телефон позвонить номер",
     "email mail e-mail почта почту почте",
     "contact contacts reach связаться контакты",
+    "pay paying payment payments card cards paypal оплата оплатить платить карта карты картой",
+    "billing invoice invoices bill счет счета",
+    "sales buy purchase купить покупка продажа",
     "password пароль пароля login вход",
     "cancel cancellation отменить отмена отмены",
     "warranty guarantee гарантия гарантии гарантию",
@@ -65,6 +68,7 @@ _ASKS: Final = (
     (re.compile(r"how much|price|cost|сколько стоит|цен[аыу]|почем|стоимость", re.I), re.compile(r"[$€₽£]|\d+\s?(?:usd|eur|rub|руб|dollar|euro)|\bfree\b|бесплатн", re.I)),
     (re.compile(r"\bwhen\b|what time|how long|hours|когда|во сколько|как долго|часы|график", re.I), re.compile(r"\d{1,2}[:.]\d\d|\b\d+\s?(?:am|pm|day|hour|minute|week|month|дн|час|минут|недел|месяц)|monday|friday|понедельник|пятниц|daily|ежедневно|\d+\s?(?:to|до|–|-)\s?\d+", re.I)),
     (re.compile(r"\bwhere\b|address|где|адрес|куда", re.I), re.compile(r"street|avenue|road|\bst\.|office at|улиц|ул\.|проспект|дом \d", re.I)),
+    (re.compile(r"contact|reach you|get in touch|связаться|контакт", re.I), re.compile(r"[\w.+-]+@[\w-]+\.\w+|\+?\d[\d ()-]{6,}\d")),
     (re.compile(r"e-?mail|почт", re.I), re.compile(r"[\w.+-]+@[\w-]+\.\w+")),
     (re.compile(r"phone|number|телефон|позвонить|номер", re.I), re.compile(r"\+?\d[\d ()-]{6,}\d")),
 )  # fmt: skip
