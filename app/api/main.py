@@ -4,7 +4,7 @@ from fastapi import APIRouter, FastAPI, Request
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from app.api import errors
+from app.api import docs, errors
 from app.api.limits import Limits
 from app.api.metrics import Metrics
 from app.api.routes import (
@@ -22,6 +22,7 @@ from app.api.routes import (
 
 ROUTERS: tuple[APIRouter, ...] = (
     health.router,
+    docs.router,
     auth.router,
     api_keys.router,
     flows.router,
@@ -41,10 +42,9 @@ def create_api() -> FastAPI:
         title="Prometey",
         version="0.1.0",
         description="Build flows on a canvas, run them anywhere. Errors are `application/problem+json`.",
-        docs_url="/api/docs",
+        docs_url=None,
         redoc_url=None,
         openapi_url="/api/openapi.json",
-        swagger_ui_parameters={"persistAuthorization": True},
     )
     errors.install(api)
     for router in ROUTERS:

@@ -1,5 +1,6 @@
 """What holds for the whole API: documentation, problems, limits, headers, health, metrics."""
 
+import re
 from collections.abc import AsyncIterator
 
 import httpx
@@ -13,7 +14,16 @@ async def test_the_documentation_covers_every_call(client: httpx.AsyncClient) ->
     document = (await client.get("/api/openapi.json")).json()
     for path in ("/api/auth/login", "/api/api-keys", "/api/flows", "/api/flows/{flow_id}/operations"):
         assert path in document["paths"]
-    assert (await client.get("/api/docs")).status_code == 200
+
+
+async def test_the_documentation_needs_no_other_server(client: httpx.AsyncClient) -> None:
+    page = (await client.get("/api/docs")).text
+    addresses = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert len(addresses) == 3
+    for address in addresses:
+        assert address.startswith("/api/docs/")
+        assert (await client.get(address)).status_code == 200
+    problem(await client.get("/api/docs/other.js"), 404, "not_found")
 
 
 async def test_every_call_but_signing_in_asks_who_is_there(client: httpx.AsyncClient) -> None:
