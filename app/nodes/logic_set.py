@@ -6,16 +6,20 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from app.capabilities import NodeContext
-from app.flows.node_type import ErrorKind, Next, NodeError, NodeType, Params, Raw
+from app.flows.node_type import ErrorKind, Next, NodeError, NodeType, Params, Raw, Rendered
 
 Target = Annotated[str, Field(pattern=r"^state\.[A-Za-z_][A-Za-z0-9_]{0,59}$")]
-Assignments = Annotated[dict[Target, Any], Field(json_schema_extra={"widget": "assign"})]
+Assignments = Annotated[
+    dict[Target, Any],
+    Rendered("raw"),
+    Field(json_schema_extra={"x-template": "value", "widget": "assign"}),
+]
 
 
 class SetParams(Params):
     """An assigned value is any value, `{"plus": n}` or `{"append": value}`."""
 
-    assign: Annotated[Raw, Assignments] = Field(default_factory=dict)
+    assign: Assignments = Field(default_factory=dict)
     output: Annotated[Raw, Field(json_schema_extra={"widget": "value"})] = None
 
 

@@ -95,7 +95,7 @@ def _translate(schema: Json, texts: Mapping[str, Any]) -> None:
 
 
 def _inlined(schema: Json) -> Json:
-    """The schema without `$ref`: params models do not refer to themselves."""
+    """The schema without `$ref` (params models do not refer to themselves) and with `X or null` as nullable X."""
     definitions = schema.get("$defs", {})
 
     def walk(value: Any) -> Any:
@@ -103,12 +103,14 @@ def _inlined(schema: Json) -> Json:
             return [walk(item) for item in value]
         if not isinstance(value, dict):
             return value
+        rest = {key: walk(each) for key, each in value.items() if key not in ("$ref", "$defs", "anyOf")}
         if "$ref" in value:
-            target = definitions[value["$ref"].rpartition("/")[2]]
-            return walk(copy.deepcopy(target)) | {
-                key: walk(each) for key, each in value.items() if key != "$ref"
-            }
-        return {key: walk(each) for key, each in value.items() if key != "$defs"}
+            return walk(copy.deepcopy(definitions[value["$ref"].rpartition("/")[2]])) | rest
+        choices = [walk(each) for each in value.get("anyOf", ())]
+        some = [each for each in choices if each != {"type": "null"}]
+        if len(some) == 1 and len(choices) == 2:
+            return some[0] | rest | {"nullable": True}
+        return rest | ({"anyOf": choices} if choices else {})
 
     inlined: Json = walk(schema)
     return inlined

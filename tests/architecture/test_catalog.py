@@ -119,6 +119,9 @@ def test_the_editor_gets_one_self_contained_document(locale: str) -> None:
     assert content["hash"] == document.hash
     assert [node["key"] for node in content["nodes"]] == [node.key for node in TYPES]
     assert b"$ref" not in document.body
+    model = next(node for node in content["nodes"] if node["key"] == "ai.llm")["params_schema"]["properties"]
+    limits = {"minimum": 0.0, "maximum": 2.0, "nullable": True, "type": "number"}
+    assert limits.items() <= model["temperature"].items()
     assert content["models"][0]["id"] == "demo/assistant"
     assert catalog_document(locale).hash == document.hash
 

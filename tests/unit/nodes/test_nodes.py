@@ -181,6 +181,13 @@ class TestLogic:
         error = await refusal("logic.set", {"assign": {"state.x": value}}, ctx)
         assert (error.code, error.param) == (code, "assign.state.x")
 
+    @pytest.mark.parametrize("target", ["x", "state.", "state.a.b", "input.x"])
+    def test_only_state_is_assigned(self, target: str) -> None:
+        node = CATALOG.get("logic.set")
+        assert node is not None
+        with pytest.raises(ValidationError):
+            node.params.model_validate({"assign": {target: 1}})
+
     async def test_stop_says_how_and_why(self) -> None:
         assert await run("logic.stop", {"outcome": "failed", "message": "no"}) == Stop("failed", "no")
 
