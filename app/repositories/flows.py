@@ -3,7 +3,8 @@
 from collections.abc import Collection, Sequence
 from uuid import UUID
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import Select, func, inspect, or_, select
+from sqlalchemy.orm import defer
 from sqlmodel import col
 
 from app.errors import NotFound
@@ -37,8 +38,12 @@ class Flows(WorkspaceRepository[Flow]):
     async def page(
         self, *, search: str, kind: str | None, limit: int, offset: int
     ) -> tuple[Sequence[Flow], int]:
-        """The latest edited first, and how many there are in all."""
-        query = self.rows()
+        """The latest edited first, without their documents, and how many there are in all."""
+        mapped = inspect(Flow).attrs
+        query = self.rows().options(
+            defer(mapped["document"].class_attribute, raiseload=True),
+            defer(mapped["source"].class_attribute, raiseload=True),
+        )
         if kind:
             query = query.where(col(Flow.kind) == kind)
         for word in search.split()[:8]:
