@@ -14,6 +14,8 @@ from app.capabilities import Completion, ModelRequest
 from app.embedded.data_dir import free_port
 from app.flows.node_type import ErrorKind, NodeError
 from app.integrations.llm.client import LiteLlm
+from app.integrations.llm.loader import litellm
+from app.integrations.llm.stream import chunks_of, streamed
 
 ROOT = Path(__file__).parents[2]
 NAME = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
@@ -63,6 +65,19 @@ async def test_streamed_text_is_the_answer(provider: str) -> None:
     assert answer.prompt_tokens > 0
     assert answer.completion_tokens > 0
     assert answer.cost_usd == 0
+
+
+async def test_a_stream_that_is_openais_already_is_read_directly(provider: str) -> None:
+    """Three times the calls a second; see `chunks_of`."""
+    response = await litellm().acompletion(
+        model="openai/echo",
+        api_base=provider,
+        api_key="none",
+        messages=[{"role": "user", "content": "one two"}],
+        stream=True,
+    )
+    assert chunks_of(response) is not response
+    assert (await streamed(chunks_of(response), lambda text: None, 5)).text == "one two"
 
 
 async def test_an_unstreamed_answer_is_the_same(provider: str) -> None:

@@ -12,7 +12,7 @@ from app.capabilities import Completion, Llm, ModelRequest
 from app.flows.node_type import ErrorKind, NodeError
 from app.integrations.llm import structured
 from app.integrations.llm.errors import translate
-from app.integrations.llm.loader import litellm
+from app.integrations.llm.loader import litellm, loaded
 from app.integrations.llm.route import Route, route
 from app.integrations.llm.stream import Collected, chunks_of, streamed, whole
 
@@ -39,7 +39,8 @@ class _StepLlm:
     idempotency_key: str
 
     async def complete(self, request: ModelRequest) -> Completion:
-        module = await asyncio.to_thread(litellm)
+        ready = loaded()
+        module = await asyncio.to_thread(litellm) if ready is None else ready
         first: NodeError | None = None
         for number, model in enumerate((request.model, *request.fallbacks)):
             try:

@@ -14,6 +14,11 @@ def litellm() -> ModuleType:
         return _load()
 
 
+def loaded() -> ModuleType | None:
+    """The module if it is there already; never blocks."""
+    return _load() if _load.cache_info().currsize else None
+
+
 @lru_cache(maxsize=1)
 def _load() -> ModuleType:
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # or the import asks the network for prices
@@ -29,7 +34,14 @@ def _load() -> ModuleType:
 
 
 def warm() -> threading.Thread:
-    """Import in the background, so that the first run does not wait for it."""
-    thread = threading.Thread(target=litellm, name="warm-litellm", daemon=True)
+    """Import in the background and make one pretended call, so that the first run waits for neither."""
+    thread = threading.Thread(target=_warm, name="warm-litellm", daemon=True)
     thread.start()
     return thread
+
+
+def _warm() -> None:
+    hello = [{"role": "user", "content": "hello"}]
+    module = litellm()
+    module.completion(model="openai/warm", messages=hello, mock_response="hello", api_key="none")
+    module.openai.AsyncOpenAI(api_key="none").chat.completions  # noqa: B018 - loads the SDK's resources

@@ -54,7 +54,7 @@ def chunks_of(response: Any) -> AsyncIterator[Any]:
     own stream is OpenAI's already, it is read directly: three times the calls a second.
     """
     inner: Any = getattr(response, "completion_stream", None)
-    chunks: AsyncIterator[Any] = inner if type(inner).__module__.startswith("openai.") else response
+    chunks: AsyncIterator[Any] = inner if type(inner).__module__.partition(".")[0] == "openai" else response
     return chunks
 
 
