@@ -8,7 +8,7 @@ import orjson
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -129,6 +129,11 @@ async def _database_away(request: Request, error: Exception) -> Response:
     return problem("unavailable", 503, locale_of(request), {"part": "postgresql"}, {"retry-after": "2"})
 
 
+async def _unstorable(request: Request, error: Exception) -> Response:
+    """PostgreSQL keeps no NUL in a text, and no number beyond its column."""
+    return problem("request.invalid_text", 422, locale_of(request))
+
+
 async def _bug(request: Request, error: Exception) -> Response:
     """Anything unexpected. Starlette raises the exception again afterwards, so the server logs it."""
     return problem("internal", 500, locale_of(request))
@@ -141,4 +146,5 @@ def install(api: FastAPI) -> None:
     api.add_exception_handler(RequestValidationError, _invalid_request)
     api.add_exception_handler(OperationalError, _database_away)
     api.add_exception_handler(InterfaceError, _database_away)
+    api.add_exception_handler(DataError, _unstorable)
     api.add_exception_handler(Exception, _bug)

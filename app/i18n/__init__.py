@@ -16,7 +16,7 @@ DEFAULT: Final = "en"
 _FOLDER = Path(__file__).parent / "locales"
 
 
-def t(key: str, locale: str = DEFAULT, **context: Any) -> str:
+def t(key: str, /, locale: str = DEFAULT, **context: Any) -> str:
     """The sentence of `key` with `{names}` filled from `context`; the key itself where there is none.
 
     With `count` in the context, `key.one`, `key.few` or `key.many` is taken where the language has such a form.
@@ -24,7 +24,7 @@ def t(key: str, locale: str = DEFAULT, **context: Any) -> str:
     return find(key, locale, **context) or key
 
 
-def find(key: str, locale: str = DEFAULT, **context: Any) -> str | None:
+def find(key: str, /, locale: str = DEFAULT, **context: Any) -> str | None:
     """Like `t`, None where no sentence has this key."""
     texts = messages(locale)
     count = context.get("count")

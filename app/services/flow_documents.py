@@ -1,8 +1,7 @@
-"""Between a stored row and the language: documents read once a revision, checked once a revision, shown in words."""
+"""Between a stored row and the language: documents read and checked once, shown in words."""
 
 from collections import OrderedDict
 from typing import Generic, TypeVar
-from uuid import UUID
 
 import orjson
 
@@ -16,23 +15,22 @@ from app.nodes.catalog import CATALOG
 from app.schemas.flows import FlowSummary, FlowView, ProblemView
 
 V = TypeVar("V")
-_KEPT = 256
+_KEPT = 128
 
 
 class _Recent(Generic[V]):
-    """The last values by flow and revision. A revision never changes, so neither does what follows from it."""
+    """The last values by the canonical text they follow from, so nothing in it can be out of date."""
 
     def __init__(self) -> None:
-        self._values: OrderedDict[tuple[UUID, int], V] = OrderedDict()
+        self._values: OrderedDict[str, V] = OrderedDict()
 
-    def get(self, flow: Flow) -> V | None:
-        key = (flow.id, flow.revision)
-        if key in self._values:
-            self._values.move_to_end(key)
-        return self._values.get(key)
+    def get(self, text: str) -> V | None:
+        if text in self._values:
+            self._values.move_to_end(text)
+        return self._values.get(text)
 
-    def put(self, flow: Flow, value: V) -> V:
-        self._values[(flow.id, flow.revision)] = value
+    def put(self, text: str, value: V) -> V:
+        self._values[text] = value
         while len(self._values) > _KEPT:
             self._values.popitem(last=False)
         return value
@@ -44,22 +42,24 @@ _problems: _Recent[tuple[Problem, ...]] = _Recent()
 
 def read(flow: Flow) -> Document:
     """The row's document as a value."""
-    known = _documents.get(flow)
-    return known if known is not None else _documents.put(flow, codec.load(flow.document))
+    known = _documents.get(flow.document)
+    return known if known is not None else _documents.put(flow.document, codec.load(flow.document))
 
 
 def write(flow: Flow, document: Document, source: str | None = None) -> None:
     """Store `document` in the row with everything that repeats it. `source` is the text it was read from."""
     flow.document = codec.dump(document)
+    _documents.put(flow.document, document)
     flow.source = source if source != flow.document else None
     flow.semantic_hash = codec.semantic_hash(document)
-    flow.kind, flow.name, flow.description = document.kind, document.name, document.description
+    flow.kind = document.kind
+    flow.name, flow.description = _storable(document.name), _storable(document.description)
 
 
 def problems(flow: Flow) -> tuple[Problem, ...]:
     """Everything wrong with the row's document."""
-    known = _problems.get(flow)
-    return known if known is not None else _problems.put(flow, tuple(check(read(flow), CATALOG)))
+    known = _problems.get(flow.document)
+    return known if known is not None else _problems.put(flow.document, tuple(check(read(flow), CATALOG)))
 
 
 def in_words(found: tuple[Problem, ...] | list[Problem], locale: str) -> list[ProblemView]:
@@ -90,6 +90,11 @@ def view(flow: Flow, locale: str) -> FlowView:
     return FlowView.model_validate(
         _head(flow) | {"document": orjson.loads(flow.document), "problems": in_words(problems(flow), locale)}
     )
+
+
+def _storable(text: str) -> str:
+    """PostgreSQL keeps no NUL; in the document it is an escape."""
+    return text.replace("\x00", "")
 
 
 def _head(flow: Flow) -> dict[str, object]:
