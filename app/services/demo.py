@@ -10,7 +10,7 @@ from app.services import accounts, flows
 from app.services.flow_templates import flow_template
 
 _NAME: Final = "Demo"
-_TEMPLATES: Final = ("summarize_text", "support_triage", "faq_agent")
+_TEMPLATES: Final = ("summarize_text", "support_triage", "answer_questions")
 
 
 async def seed_demo(session: AsyncSession, *, email: str, password: str, locale: str = "en") -> bool:

@@ -11,7 +11,7 @@ from app.i18n import DEFAULT, LOCALES
 
 _FOLDER: Final = Path(__file__).parent / "templates"
 _ORDER: Final = (
-    "faq_agent",
+    "answer_questions",
     "support_triage",
     "lead_qualifier",
     "summarize_text",
