@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 import structlog
 from app.flows.drive import DriveResult, Fenced, drive
+from redis.exceptions import RedisError
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from app.core import clock, jobs
@@ -175,7 +176,7 @@ async def ring(run_id: UUID) -> None:
     """Ring for a run. A bell that fails is no loss: the sweeper rings again."""
     try:
         await queue.dispatch(jobs.DRIVE_RUN, {"run_id": str(run_id)})
-    except (queue.RedisError, OSError) as error:
+    except (RedisError, OSError) as error:
         _log.warning("flow_run.not_rung", run_id=str(run_id), error=type(error).__name__)
 
 

@@ -18,7 +18,10 @@ from app.api.routes import (
     flows,
     health,
     models,
+    openai,
 )
+from app.core import jobs
+from app.integrations import queue
 
 ROUTERS: tuple[APIRouter, ...] = (
     health.router,
@@ -31,6 +34,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     flow_runs.router,
     chat.router,
     models.router,
+    openai.router,
     catalog.router,
 )
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
@@ -38,6 +42,7 @@ _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 
 def create_api() -> FastAPI:
     """A fresh API. Everything it holds lives under /api, except /metrics."""
+    jobs.set_dispatcher(queue.dispatch)
     api = FastAPI(
         title="Prometey",
         version="0.1.0",

@@ -3,6 +3,7 @@
 A message is only a doorbell; PostgreSQL holds what is to be done. `dispatch` is what `core.jobs` sends with.
 """
 
+# mypy: allow-untyped-calls
 import asyncio
 import threading
 from collections.abc import Mapping

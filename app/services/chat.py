@@ -114,7 +114,7 @@ async def answer(principal: Principal, run_id: UUID, session_id: str) -> ChatAns
         citations=[],
         path=[event["node"] for event in done],
         status=row.status,
-        error=row.error,
+        error=flow_runs.error_in_words(row.error, principal.locale),
     )
 
 

@@ -7,6 +7,7 @@ any transaction.
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +21,7 @@ from app.errors import Conflict, Invalid
 from app.flows import codec
 from app.flows.events import LiveEvent
 from app.flows.live import live
+from app.i18n import find
 from app.models.flow_runs import FlowRun, RunStatus
 from app.realtime import follow as reading
 from app.realtime.publish import CANCELS, tell
@@ -188,20 +190,23 @@ async def _ended(principal: Principal, run_id: UUID, told: asyncio.Event) -> Non
 
 async def get(principal: Principal, run_id: UUID) -> RunView:
     async with unit_of_work() as session:
-        return run_view(await FlowRuns(session, principal.workspace_id).get(run_id))
+        row = await FlowRuns(session, principal.workspace_id).get(run_id)
+    return run_view(row, principal.locale)
 
 
 async def latest(session: AsyncSession, principal: Principal, flow_id: UUID) -> list[RunView]:
     """The last 50 runs of a flow, newest first. Raises `NotFound` for a flow of another workspace."""
     await RunnableFlows(session, principal.workspace_id).draft(flow_id)
-    return [run_view(row) for row in await FlowRuns(session, principal.workspace_id).latest(flow_id)]
+    rows = await FlowRuns(session, principal.workspace_id).latest(flow_id)
+    return [run_view(row, principal.locale) for row in rows]
 
 
 async def steps(session: AsyncSession, principal: Principal, run_id: UUID) -> list[StepView]:
     """Every step that was reached, in the order it was."""
     row = await FlowRuns(session, principal.workspace_id).get(run_id)
     snapshot = await pinned(session, row.snapshot_hash)
-    return steps_of(snapshot, await load_events(session, run_id))
+    found = steps_of(snapshot, await load_events(session, run_id))
+    return [step.model_copy(update={"error": error_in_words(step.error, principal.locale)}) for step in found]
 
 
 async def cancel(session: AsyncSession, principal: Principal, run_id: UUID) -> RunView:
@@ -211,9 +216,9 @@ async def cancel(session: AsyncSession, principal: Principal, run_id: UUID) -> R
         raise RunEnded(id=str(run_id), status=row.status)
     for asked in await leases.request_cancel(session, principal.workspace_id, run_id):
         await jobs.enqueue(session, jobs.DRIVE_RUN, {"run_id": str(asked)}, durable=False)
-        after_commit(session, lambda asked=asked: tell(CANCELS, str(asked)))
+        after_commit(session, partial(tell, CANCELS, str(asked)))
     await session.refresh(row)
-    return run_view(row)
+    return run_view(row, principal.locale)
 
 
 async def pinned(session: AsyncSession, semantic_hash: str) -> Snapshot:
@@ -236,12 +241,29 @@ async def follow(principal: Principal, run_id: UUID, after: int = 0) -> AsyncGen
             return list(live(snapshot.plan, await load_events(session, run_id)))
 
     async for event in reading.follow(run_id, after, rebuild):
+        error = event.get("data", {}).get("error")
+        if error:
+            event = {**event, "data": {**event["data"], "error": error_in_words(error, principal.locale)}}
         yield event
 
 
-def run_view(row: FlowRun) -> RunView:
+def error_in_words(error: Any, locale: str) -> Any:
+    """A run's located error with its sentence in the reader's language, as far as there is one."""
+    if not error:
+        return error
+    context = {"node": error.get("node"), "param": error.get("param"), "path": error.get("path")}
+    sentence = find(f"errors.{error['code']}", locale, **(context | (error.get("context") or {})))
+    return {**error, "message": sentence or error.get("message") or error["code"]}
+
+
+def run_view(row: FlowRun, locale: str) -> RunView:
     duration_ms = None
     if row.started_at and row.ended_at:
         duration_ms = round((row.ended_at - row.started_at).total_seconds() * 1000, 1)
     values: Mapping[str, Any] = row.model_dump(include=set(RunView.model_fields))
-    return RunView.model_validate({**values, "usage": row.usage or {}, "duration_ms": duration_ms})
+    computed = {
+        "usage": row.usage or {},
+        "error": error_in_words(row.error, locale),
+        "duration_ms": duration_ms,
+    }
+    return RunView.model_validate({**values, **computed})

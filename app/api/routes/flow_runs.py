@@ -1,6 +1,6 @@
 """Runs: start, look, follow, cancel."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Request
@@ -14,7 +14,7 @@ from app.schemas.flow_runs import RunView, StartInline, StartRun, StepView
 from app.services import flow_runs
 
 router = APIRouter(prefix="/api", tags=["runs"])
-_STREAMS = {200: {"content": {stream.SSE: {}, stream.NDJSON: {}}}}
+_STREAMS: dict[int | str, dict[str, Any]] = {200: {"content": {stream.SSE: {}, stream.NDJSON: {}}}}
 LastEventId = Annotated[str | None, Header(alias="last-event-id")]
 
 
@@ -70,7 +70,7 @@ async def list_steps(run_id: UUID, session: Db, caller: Caller) -> list[StepView
     return await flow_runs.steps(session, caller, run_id)
 
 
-@router.get("/runs/{run_id}/events", responses=_STREAMS)  # type: ignore[arg-type]
+@router.get("/runs/{run_id}/events", responses=_STREAMS)
 async def follow_run(
     run_id: UUID, request: Request, caller: Caller, last_event_id: LastEventId = None
 ) -> Response:

@@ -1,0 +1,52 @@
+"""The API every OpenAI client speaks: each published flow is a model."""
+
+from collections.abc import AsyncGenerator
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from app.api import stream
+from app.api.deps import Caller
+from app.auth.permissions import require
+from app.core.principal import Principal
+from app.errors import Unavailable
+from app.schemas.openai import CompletionBody
+from app.services import chat, openai
+
+router = APIRouter(prefix="/api/v1", tags=["openai"])
+
+
+class RunFailed(Unavailable):
+    """The flow's run did not succeed. `context["error"]` is its located error."""
+
+    code, status = "openai.run_failed", 502
+
+
+@router.get("/models")
+async def list_models(caller: Caller) -> dict[str, Any]:
+    """Published flows, as models."""
+    require(caller, "flows:read")
+    return {"object": "list", "data": await openai.models(caller)}
+
+
+@router.post("/chat/completions", response_model=None)
+async def complete(body: CompletionBody, caller: Caller) -> Response | dict[str, Any]:
+    """Ask a published flow (`model` is its id or name)."""
+    require(caller, "runs:write")
+    run_id, session_id = await openai.ask(caller, body)
+    if body.stream:
+        return stream.respond(_streamed(caller, body, run_id, session_id), stream.SSE)
+    answer = await chat.answer(caller, run_id, session_id)
+    if answer.status != "succeeded":
+        raise RunFailed(run_id=str(run_id), run_status=answer.status, error=answer.error)
+    return openai.completion(body, answer)
+
+
+async def _streamed(
+    caller: Principal, body: CompletionBody, run_id: UUID, session_id: str
+) -> AsyncGenerator[bytes, None]:
+    async for piece in openai.pieces(caller, body, run_id, session_id):
+        yield b"data: " + stream.line(piece) + b"\n"
+    yield b"data: [DONE]\n\n"
