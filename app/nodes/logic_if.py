@@ -31,8 +31,8 @@ class IfParams(Params):
 
 
 async def run(params: IfParams, ctx: NodeContext) -> Next:
-    for case in params.cases:
-        if evaluate(case.when, ctx.render):
+    for index, case in enumerate(params.cases):
+        if evaluate(case.when, ctx.render, f"cases[{index}].when."):
             return Next(case.id, ctx.input)
     return Next(ELSE, ctx.input)
 

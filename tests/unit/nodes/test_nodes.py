@@ -153,6 +153,10 @@ class TestLogic:
         ctx = FakeContext(input="in", scope={"n": number})
         assert await run("logic.if", {"cases": self.CASES}, ctx) == Next(port, "in")
 
+    async def test_unlike_types_are_an_error_with_a_place(self) -> None:
+        error = await refusal("logic.if", {"cases": self.CASES}, FakeContext(scope={"n": "many"}))
+        assert (error.kind, error.path) == (ErrorKind.INVALID_INPUT, "cases[0].when")
+
     async def test_assignments_see_the_ones_before(self) -> None:
         assign = {
             "state.n": {"plus": 2},
