@@ -17,7 +17,7 @@ class AppError(Exception):
     code: ClassVar[str] = "internal"
     status: ClassVar[int] = 500
 
-    def __init__(self, code: str | None = None, **context: Any) -> None:
+    def __init__(self, code: str | None = None, /, **context: Any) -> None:
         self.error_code = code or self.code
         self.context = context
         super().__init__(f"{self.error_code} {context}" if context else self.error_code)

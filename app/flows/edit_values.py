@@ -16,6 +16,14 @@ Op = Mapping[str, Any]
 FAR: Final = 10_000_000
 
 
+_UNKNOWN: Final = {
+    "node": "operation.unknown_node",
+    "edge": "operation.unknown_edge",
+    "note": "operation.unknown_note",
+    "group": "operation.unknown_group",
+}
+
+
 class OperationError(AppError):
     """An operation that cannot be applied. 422: it is malformed whatever the document."""
 
@@ -68,7 +76,7 @@ def place_of(items: Sequence[Any], item_id: str, what: str) -> int:
     """The index of the one item with this id."""
     found = [index for index, item in enumerate(items) if item.id == item_id]
     if len(found) != 1:
-        code = "operation.ambiguous_id" if found else f"operation.unknown_{what}"
+        code = "operation.ambiguous_id" if found else _UNKNOWN[what]
         raise OperationConflict(code, id=item_id[:80])
     return found[0]
 
