@@ -12,7 +12,6 @@ from app.core.db import unit_of_work
 from app.core.settings import get_settings
 from app.errors import AppError, Denied, Unauthenticated
 from app.i18n import t
-from app.integrations import rate_limits
 from app.schemas.accounts import (
     LogInBody,
     LogInView,
@@ -24,10 +23,9 @@ from app.schemas.accounts import (
     TokensView,
     UserView,
 )
-from app.services import accounts
+from app.services import accounts, log_in_attempts
 
 router = APIRouter(prefix="/api/auth", tags=["auth"])
-_FAILURES, _WINDOW_S = 10, 300
 
 
 @router.post("/signup", status_code=201)
@@ -49,18 +47,11 @@ async def log_in(body: LogInBody, request: Request, response: Response) -> LogIn
     """Exchange address and password for tokens (and, for this site's own pages, a cookie)."""
     _refuse_foreign_cookie(body.cookie, request)
     host = request.client.host if request.client else "?"
-    email_key, host_key = f"login:{accounts.normalised(body.email)}:{host}", f"login:{host}"
-    await rate_limits.refuse_over(_FAILURES, email_key)
-    await rate_limits.refuse_over(_FAILURES * 10, host_key)
-    try:
-        async with unit_of_work() as session:
-            signed = await accounts.log_in(session, email=body.email, password=body.password)
-            issued = await accounts.issue_tokens(session, signed.principal)
-            if body.cookie:
-                _set_cookie(response, await accounts.issue_cookie(session, signed.principal))
-    except Unauthenticated:
-        await rate_limits.count(_WINDOW_S, email_key, host_key)
-        raise
+    async with log_in_attempts.attempt(body.email, host), unit_of_work() as session:
+        signed = await accounts.log_in(session, email=body.email, password=body.password)
+        issued = await accounts.issue_tokens(session, signed.principal)
+        if body.cookie:
+            _set_cookie(response, await accounts.issue_cookie(session, signed.principal))
     return LogInView(
         access_token=issued.access_token,
         refresh_token=issued.refresh_token,
