@@ -14,6 +14,12 @@ M = TypeVar("M", bound=BaseModel)
 P = TypeVar("P")
 Op = Mapping[str, Any]
 FAR: Final = 10_000_000
+_UNKNOWN: Final = {
+    "node": "operation.unknown_node",
+    "edge": "operation.unknown_edge",
+    "note": "operation.unknown_note",
+    "group": "operation.unknown_group",
+}
 
 
 _UNKNOWN: Final = {
