@@ -22,14 +22,6 @@ _UNKNOWN: Final = {
 }
 
 
-_UNKNOWN: Final = {
-    "node": "operation.unknown_node",
-    "edge": "operation.unknown_edge",
-    "note": "operation.unknown_note",
-    "group": "operation.unknown_group",
-}
-
-
 class OperationError(AppError):
     """An operation that cannot be applied. 422: it is malformed whatever the document."""
 
