@@ -199,7 +199,7 @@ def chain(*nodes: dict[str, Any], kind: str = "task", **fields: Any) -> dict[str
     return {"schema": "flow/1", "kind": kind, "name": "Test", "nodes": list(nodes), "edges": edges, **fields}
 
 
-async def until(condition: Any, timeout_s: float = 20) -> None:
+async def until(condition: Any, timeout_s: float = 20, pause_s: float = 0.05) -> None:
     """Wait until the condition (a function, or an async one) holds."""
     deadline = time.monotonic() + timeout_s
     while True:
@@ -209,4 +209,4 @@ async def until(condition: Any, timeout_s: float = 20) -> None:
         if holds:
             return
         assert time.monotonic() < deadline, "it did not happen in time"
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(pause_s)
