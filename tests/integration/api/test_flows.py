@@ -233,7 +233,10 @@ async def test_versions_are_frozen_and_compared(ann: Person) -> None:
         ann,
         flow["id"],
         set_text("1", "Hello"),
-        {"op_id": "2", "op": {"op": "node.add", "node": {"id": "end", "type": "output.result"}}},
+        {
+            "op_id": "2",
+            "op": {"op": "node.add", "node": {"id": "end", "type": "output.result", "params": {"value": 1}}},
+        },
         {"op_id": "3", "op": {"op": "edge.add", "edge": {"id": "e2", "source": "say", "target": "end"}}},
         {"op_id": "4", "op": {"op": "node.move", "id": "say", "x": 5, "y": 6}},
     )
