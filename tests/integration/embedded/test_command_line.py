@@ -132,3 +132,21 @@ def test_run_refuses_what_is_no_flow_and_no_input(tmp_path: Path) -> None:
     code, said = app("run", str(tmp_path / "flow.json"), "--input", "[1]")
     assert code == 2
     assert "--input is not a JSON object: list" in said
+
+
+def test_check_names_every_problem_and_its_place(tmp_path: Path) -> None:
+    sound = ROOT / "app" / "services" / "templates" / "en" / "support_triage.flow.json"
+    assert app("check", str(sound)) == (0, "No problems.\n")
+
+    flow = json.loads(sound.read_text())
+    flow["nodes"].append({**flow["nodes"][0], "id": "odd", "type": "no.such"})
+    (tmp_path / "flow.json").write_text(json.dumps(flow))
+    code, said = app("check", str(tmp_path / "flow.json"))
+    assert code == 1
+    assert "error: odd" in said
+    assert "no.such" in said
+
+    (tmp_path / "flow.json").write_text('{"schema": "flow/1", "nodes": [], "nodes": []}')
+    code, said = app("check", str(tmp_path / "flow.json"))
+    assert code == 2
+    assert "nodes" in said
