@@ -13,8 +13,8 @@ def pretty(data: dict[str, Any]) -> str:
     return _expanded(data, 0, ()) + "\n"
 
 
-def _compact(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+# Made once: `json.dumps` with these options makes an encoder for each call.
+_compact = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 
 
 def _written(value: Any, indent: int, used: int, path: tuple[str, ...] | None) -> str:

@@ -294,7 +294,7 @@ def broken(**change: Any) -> str:
     return json.dumps({**ECHO, **change})
 
 
-MALFORMED = {
+MALFORMED: dict[str, tuple[str | bytes, int, str]] = {
     "malformed": ('{"schema": "flow/1", ', 422, "flow.malformed_json"),
     "not a number": ('{"schema": "flow/1", "settings": {"timeout_s": NaN}}', 422, "flow.invalid_number"),
     "unknown field": (broken(surprise=1), 422, "flow.unknown_field"),
