@@ -14,11 +14,11 @@ def locale() -> str:
     return wanted[:2].lower() if wanted[:2].lower() in LOCALES else DEFAULT
 
 
-def sentence(key: str, **context: Any) -> str:
+def sentence(key: str, /, **context: Any) -> str:
     return t(key, locale(), **{name: _text(value) for name, value in context.items()})
 
 
-def say(key: str, **context: Any) -> None:
+def say(key: str, /, **context: Any) -> None:
     """Progress, on standard error: standard output is for results."""
     sys.stderr.write(sentence(key, **context) + "\n")
     sys.stderr.flush()
