@@ -69,6 +69,15 @@ class StepWaiting(TypedDict):
     at: str
 
 
+class StepSent(TypedDict):
+    """Stored before an `unsafe` step acts: found without a result, nobody knows what came of it."""
+
+    type: Literal["step.sent"]
+    node: str
+    path: str
+    at: str
+
+
 class RunStopped(TypedDict):
     """A `logic.stop` was reached, the run's own timeout or step budget struck, or somebody cancelled."""
 
@@ -88,7 +97,7 @@ class RunEnded(TypedDict):
     at: str
 
 
-Event = RunStarted | StepSucceeded | StepFailed | StepWaiting | RunStopped | RunEnded
+Event = RunStarted | StepSucceeded | StepFailed | StepWaiting | StepSent | RunStopped | RunEnded
 
 
 class LiveEvent(TypedDict):

@@ -1,0 +1,194 @@
+"""One step from its first attempt to the events that record it: timeout, retries, and what its policy does then."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final, cast
+
+import structlog
+from pydantic import BaseModel
+
+from app.flows.events import ErrorValue, Event, StepFailed, StepSucceeded
+from app.flows.node_type import ErrorKind, Next, NodeError, Result, Stop, Suspend
+from app.flows.plan import ERROR_PORT, PlannedNode
+from app.flows.ports import Perform, StepRequest
+
+LONGEST_PAUSE_S: Final = 3_600.0
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Performer:
+    """Performs steps. `jitter` gives a number from 0 to 1."""
+
+    perform: Perform
+    now: Callable[[], datetime]
+    sleep: Callable[[float], Awaitable[Any]]
+    jitter: Callable[[], float]
+
+    async def events(self, request: StepRequest, *, refused: NodeError | None = None) -> list[Event]:
+        """What the step leaves in the journal. Never raises but for a cancellation. `refused`: do not even try."""
+        node, at, began = request.node, self.now().isoformat(), time.perf_counter()
+        attempt, error = 1, refused
+        result: Result | None = None
+        if error is None:
+            result, error, attempt = await self._attempts(request)
+        taken_ms = round((time.perf_counter() - began) * 1000, 3)
+        if error is not None:
+            return [_by_policy(node, request.path, error_value(error, node.id, attempt), at, taken_ms)]
+        if isinstance(result, Suspend):
+            wait = dict(result.wait)
+            return [{"type": "step.waiting", "node": node.id, "path": request.path, "wait": wait, "at": at}]
+        if isinstance(result, Stop):
+            done = _succeeded(request, Next((), None), attempt, at, taken_ms)
+            return [done, _stopped(node.id, result, self.now().isoformat())]
+        return [_succeeded(request, cast(Next, result), attempt, at, taken_ms)]
+
+    async def _attempts(self, request: StepRequest) -> tuple[Result | None, NodeError | None, int]:
+        while True:
+            try:
+                return await self._once(request), None, request.attempt
+            except NodeError as error:
+                if not _may_retry(request.node, error, request.attempt):
+                    return None, error, request.attempt
+                await self.sleep(self._pause_s(request, error))
+            request = replace(request, attempt=request.attempt + 1, now=self.now())
+
+    async def _once(self, request: StepRequest) -> Result:
+        """One attempt. Everything that goes wrong becomes a `NodeError`."""
+        node = request.node
+        canned = _canned(request)
+        if canned is not None:
+            return canned
+        try:
+            if node.policy.timeout_s is None:
+                result = await self.perform(request)
+            else:
+                async with asyncio.timeout(node.policy.timeout_s):
+                    result = await self.perform(request)
+        except NodeError:
+            raise
+        except TimeoutError:
+            raise NodeError(ErrorKind.TIMEOUT, "step.timeout", timeout_s=node.policy.timeout_s) from None
+        except Exception as error:
+            _log.exception("step.raised", run_id=request.run_id, node=node.id, type=node.type.key)
+            raise NodeError(ErrorKind.BUG, "step.bug", type=type(error).__name__) from error
+        if isinstance(result, Next):
+            unknown = [port for port in _ports(result) if port not in node.ports]
+            if unknown:
+                raise NodeError(ErrorKind.BUG, "step.unknown_port", port=unknown[0])
+        return result
+
+    def _pause_s(self, request: StepRequest, error: NodeError) -> float:
+        retry = request.node.policy.retry
+        pause_s = float(retry.backoff_s) * 2.0 ** (request.attempt - 1)
+        if retry.jitter:
+            pause_s *= 0.5 + self.jitter()
+        return min(max(pause_s, error.retry_after_s or 0.0), LONGEST_PAUSE_S)
+
+
+def error_value(error: NodeError, node: str | None, attempts: int) -> ErrorValue:
+    """An error as it is stored; the sentence is made from its code where it is read."""
+    value: ErrorValue = {
+        "kind": error.kind.value,
+        "code": error.code,
+        "message": str(error.context.get("message", "")),
+        "retryable": error.kind.retryable,
+        "attempts": attempts,
+        "node": node,
+        "context": dict(error.context),
+    }
+    if error.param is not None:
+        value["param"] = error.param
+    if error.path is not None:
+        value["path"] = error.path
+    return value
+
+
+def _may_retry(node: PlannedNode, error: NodeError, attempt: int) -> bool:
+    """An unsafe step is only repeated when it was surely not performed: it was turned away at the door."""
+    if not error.kind.retryable or attempt > node.policy.retry.max:
+        return False
+    return node.effects != "unsafe" or error.kind is ErrorKind.RATE_LIMITED
+
+
+def _canned(request: StepRequest) -> Next | None:
+    """The answer of a node that is not performed: a disabled one passes its input on, a mocked one its mock."""
+    node = request.node
+    if not node.node.enabled:
+        return Next(node.main_port, request.input)
+    if node.policy.mock is not None:
+        return Next(node.main_port, node.policy.mock)
+    return None
+
+
+def _ports(result: Next) -> tuple[str, ...]:
+    return (result.port,) if isinstance(result.port, str) else tuple(result.port)
+
+
+def _succeeded(request: StepRequest, result: Next, attempts: int, at: str, taken_ms: float) -> StepSucceeded:
+    event: StepSucceeded = {
+        "type": "step.succeeded",
+        "node": request.node.id,
+        "path": request.path,
+        "ports": list(_ports(result)),
+        "output": _plain(result.output),
+        "attempts": attempts,
+        "started_at": at,
+        "duration_ms": taken_ms,
+    }
+    if result.state:
+        event["state"] = {name: _plain(value) for name, value in result.state.items()}
+    if result.messages:
+        event["messages"] = [dict(message) for message in result.messages]
+    if result.usage is not None:
+        event["usage"] = dict(result.usage)
+    return event
+
+
+def _by_policy(
+    node: PlannedNode, path: str, error: ErrorValue, at: str, taken_ms: float
+) -> StepSucceeded | StepFailed:
+    """A failure becomes the default value, leaves by the `error` port, or fails the run."""
+    policy = node.policy
+    if policy.on_error == "fail":
+        return {
+            "type": "step.failed", "node": node.id, "path": path, "error": error,
+            "started_at": at, "duration_ms": taken_ms,
+        }  # fmt: skip
+    by_port = policy.on_error == "port"
+    return {
+        "type": "step.succeeded",
+        "node": node.id,
+        "path": path,
+        "ports": [ERROR_PORT] if by_port else list(node.main_port),
+        "output": dict(error) if by_port else policy.default,
+        "error": error,
+        "attempts": error["attempts"],
+        "started_at": at,
+        "duration_ms": taken_ms,
+    }
+
+
+def _stopped(node: str, result: Stop, at: str) -> Event:
+    error: ErrorValue | None = None
+    if result.outcome == "failed":
+        fault = NodeError(ErrorKind.POLICY, "run.stopped", message=result.message)
+        error = error_value(fault, node, 1)
+    return {
+        "type": "run.stopped", "outcome": result.outcome, "node": node, "message": result.message,
+        "error": error, "at": at,
+    }  # fmt: skip
+
+
+def _plain(value: Any) -> Any:
+    """JSON of a value that may hold models."""
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json", by_alias=True)
+    if isinstance(value, Mapping):
+        return {name: _plain(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return value

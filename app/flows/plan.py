@@ -1,0 +1,237 @@
+"""A flow made ready to run: indexed, its templates parsed, frozen. Callers cache plans by semantic hash."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, Final, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from app.flows.document import Flow, Node, Policy
+from app.flows.node_type import Catalog, Effects, ErrorKind, NodeError, NodeType, Params, Rendered
+from app.flows.templates import Compiled, TemplateError, compile_value, text
+
+STEP_BUDGET: Final = 10_000
+ERROR_PORT: Final = "error"
+_REMEMBERED: Final = 256
+
+
+class PlanError(Exception):
+    """The document cannot be compiled. Never raised for one that `check` finds no error in."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedEdge:
+    """One control edge; `source` and `target` are places in `Plan.nodes`."""
+
+    index: int
+    source: int
+    target: int
+    port: str
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedParams:
+    """Params with their templates parsed. `fixed` is the model where nothing has to be rendered."""
+
+    model: type[Params]
+    raw: Mapping[str, Any]
+    templates: tuple[tuple[str, str, Compiled], ...]
+    fixed: Params | None
+
+    def render(self, scope: Mapping[str, Any]) -> Params:
+        """The params of one step. Raises a located `NodeError(invalid_input)`."""
+        if self.fixed is not None:
+            return self.fixed
+        values = dict(self.raw)
+        for name, kind, compiled in self.templates:
+            try:
+                value = compiled.render(scope)
+            except TemplateError as error:
+                raise located(error, name) from error
+            values[name] = text(value) if kind == "text" and value is not None else value
+        try:
+            return self.model.model_validate(values)
+        except ValidationError as error:
+            raise _invalid(error) from None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedNode:
+    """One node with everything a step of it needs. `outgoing` lists places in `Plan.edges` by port."""
+
+    id: str
+    index: int
+    node: Node
+    type: NodeType
+    effects: Effects
+    ports: tuple[str, ...]
+    incoming: tuple[int, ...]
+    outgoing: Mapping[str, tuple[int, ...]]
+    params: PreparedParams
+
+    @property
+    def policy(self) -> Policy:
+        return self.node.policy
+
+    @property
+    def main_port(self) -> tuple[str, ...]:
+        """The port by which a mocked, disabled or defaulted step leaves."""
+        own = [port for port in self.ports if port != ERROR_PORT]
+        return ("out",) if "out" in own else tuple(own[:1])
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The graph in file order."""
+
+    flow: Flow
+    nodes: tuple[PlannedNode, ...]
+    edges: tuple[PlannedEdge, ...]
+    by_id: Mapping[str, PlannedNode]
+    step_budget: int = STEP_BUDGET
+    parsed: dict[int, tuple[Any, Compiled]] = field(default_factory=dict, compare=False, repr=False)
+
+    def render(self, value: Any, scope: Mapping[str, Any]) -> Any:
+        """Render a raw value of a node's params. Raises `TemplateError`."""
+        return self._compiled(value).render(scope)
+
+    def _compiled(self, value: Any) -> Compiled:
+        """Trees of fixed params are the same object at every step of this plan, so they are parsed once."""
+        known = self.parsed.get(id(value))
+        if known is not None and known[0] is value:
+            return known[1]
+        compiled = compile_value(value)
+        if isinstance(value, dict | list) and len(self.parsed) < _REMEMBERED:
+            self.parsed[id(value)] = value, compiled
+        return compiled
+
+
+def compile(flow: Flow, catalog: Catalog, *, step_budget: int = STEP_BUDGET) -> Plan:
+    """Prepare a checked flow. Raises `PlanError` for one that `check` would refuse."""
+    places = {node.id: index for index, node in enumerate(flow.nodes)}
+    if len(places) != len(flow.nodes):
+        raise PlanError("two nodes share an id")
+    edges = tuple(_edges(flow, places))
+    nodes = tuple(_node(flow, index, edges, catalog) for index in range(len(flow.nodes)))
+    _refuse_cycles(nodes, edges)
+    return Plan(flow, nodes, edges, {node.id: node for node in nodes}, step_budget)
+
+
+def rendered_kind(model: type[BaseModel], name: str) -> str | None:
+    """How a params field is rendered: `text`, `value`, `raw`, or None where it is taken as it stands."""
+    return _kinds(model).get(name)
+
+
+def located(error: TemplateError, param: str) -> NodeError:
+    """A failed rendering as the step's error, naming the param and the path."""
+    place = error.place
+    where = f"{param}{place}" if place.startswith("[") or not place or not param else f"{param}.{place}"
+    return NodeError(
+        ErrorKind.INVALID_INPUT,
+        error.code,
+        param=where or None,
+        path=error.path or None,
+        reference=error.path,
+        reason=error.reason,
+        range=[error.start, error.end],
+    )
+
+
+def _edges(flow: Flow, places: Mapping[str, int]) -> Iterator[PlannedEdge]:
+    for index, edge in enumerate(flow.edges):
+        if edge.source not in places or edge.target not in places:
+            raise PlanError(f"edge {edge.id} hangs loose")
+        yield PlannedEdge(index, places[edge.source], places[edge.target], edge.source_port)
+
+
+def _node(flow: Flow, index: int, edges: tuple[PlannedEdge, ...], catalog: Catalog) -> PlannedNode:
+    node = flow.nodes[index]
+    node_type = catalog.get(node.type)
+    if node_type is None:
+        raise PlanError(f"{node.id} has an unknown type {node.type}")
+    ports = node_type.out_ports(node.params)
+    if node.policy.on_error == "port":
+        ports = (*ports, ERROR_PORT)
+    outgoing: dict[str, tuple[int, ...]] = {}
+    for edge in edges:
+        if edge.source == index:
+            outgoing[edge.port] = (*outgoing.get(edge.port, ()), edge.index)
+    incoming = sorted((edge for edge in edges if edge.target == index), key=lambda edge: edge.source)
+    return PlannedNode(
+        id=node.id,
+        index=index,
+        node=node,
+        type=node_type,
+        effects=node_type.effects_for(node.params),
+        ports=ports,
+        incoming=tuple(edge.index for edge in incoming),
+        outgoing=outgoing,
+        params=_prepare(node, node_type),
+    )
+
+
+def _prepare(node: Node, node_type: NodeType) -> PreparedParams:
+    templates = []
+    for name, value in node.params.items():
+        kind = rendered_kind(node_type.params, name)
+        if kind not in ("text", "value"):
+            continue
+        try:
+            compiled = compile_value(value)
+        except TemplateError as error:
+            raise PlanError(f"{node.id}.{name}: {error}") from error
+        if not compiled.constant or (kind == "text" and not isinstance(value, str)):
+            templates.append((name, kind, compiled))
+    fixed = None
+    if not templates and node.enabled:
+        try:
+            fixed = node_type.params.model_validate(node.params)
+        except ValidationError as error:
+            raise PlanError(f"{node.id}: {error}") from error
+    return PreparedParams(node_type.params, node.params, tuple(templates), fixed)
+
+
+@lru_cache(maxsize=256)
+def _kinds(model: type[BaseModel]) -> dict[str, str]:
+    kinds: dict[str, str] = {}
+    for name, info in model.model_fields.items():
+        own = next((each.kind for each in info.metadata if isinstance(each, Rendered)), None)
+        kind = own or _kind_inside(info.annotation)
+        if kind is not None:
+            kinds[info.alias or name] = kind
+    return kinds
+
+
+def _kind_inside(annotation: Any) -> str | None:
+    """The mark inside an optional; a list or model that has rendered fields is rendered as a whole."""
+    for each in getattr(annotation, "__metadata__", ()):
+        if isinstance(each, Rendered):
+            return each.kind
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return "value" if any(kind != "raw" for kind in _kinds(annotation).values()) else None
+    found = {kind for kind in map(_kind_inside, get_args(annotation)) if kind is not None}
+    whole = getattr(annotation, "__origin__", None) in (list, tuple, dict)
+    return None if not found else "value" if whole and "raw" not in found else sorted(found)[0]
+
+
+def _invalid(error: ValidationError) -> NodeError:
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    param = ".".join(str(step) for step in first["loc"])
+    return NodeError(ErrorKind.INVALID_INPUT, "params.invalid", param=param, reason=first["msg"])
+
+
+def _refuse_cycles(nodes: tuple[PlannedNode, ...], edges: tuple[PlannedEdge, ...]) -> None:
+    left = [len(node.incoming) for node in nodes]
+    free = [node.index for node in nodes if not node.incoming]
+    seen = 0
+    while free:
+        seen += 1
+        for places in nodes[free.pop()].outgoing.values():
+            for place in places:
+                target = edges[place].target
+                left[target] -= 1
+                if not left[target]:
+                    free.append(target)
+    if seen != len(nodes):
+        raise PlanError("the graph has a cycle")

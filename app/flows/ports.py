@@ -1,0 +1,62 @@
+"""What a driver asks of the world around it: a journal, somebody to tell, and somebody to perform steps."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+from app.flows.events import ErrorValue, Event, LiveEvent
+from app.flows.node_type import Result
+from app.flows.plan import PlannedNode
+
+
+class Fenced(Exception):
+    """Another driver has the run. Whoever meets this stops and changes nothing more."""
+
+
+class Journal(Protocol):
+    """The append-only history of runs."""
+
+    async def load(self, run_id: str) -> list[Event]:
+        """All events in order; the first is `run.started`."""
+        ...
+
+    async def append(self, run_id: str, expected_seq: int, events: Sequence[Event]) -> None:
+        """Write all of `events` after the first `expected_seq`, or none. Raises `Fenced` if there are others."""
+        ...
+
+
+class EventSink(Protocol):
+    """Readers of a run. Nothing here may fail the run."""
+
+    async def publish(self, run_id: str, events: Sequence[LiveEvent]) -> None: ...
+
+    def delta(self, run_id: str, node: str, path: str, text: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class StepRequest:
+    """One attempt of one step. `idempotency_key` is the same for every attempt of the step."""
+
+    run_id: str
+    node: PlannedNode
+    path: str
+    input: Any
+    scope: Mapping[str, Any]
+    attempt: int
+    idempotency_key: str
+    now: datetime
+
+
+Perform = Callable[[StepRequest], Awaitable[Result]]
+
+
+@dataclass(frozen=True, slots=True)
+class DriveResult:
+    """Where the run is now. `waiting`: something outside has to resolve a wait before it goes on."""
+
+    status: Literal["succeeded", "failed", "cancelled", "waiting"]
+    output: Any
+    error: ErrorValue | None
+    usage: Mapping[str, Any]
+    messages: Sequence[Mapping[str, Any]]
