@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from app.flows.perform import make_perform
-
 from app.capabilities import Completion, Llm, ModelRequest
 from app.core.settings import Settings
 from app.flows.node_type import ErrorKind, Message, NodeError, Result, Suspend
+from app.flows.perform import make_perform
+from app.flows.ports import Perform, StepRequest
 from app.integrations.http import AioHttp
 from app.integrations.llm.client import LiteLlm
 from app.realtime.publish import RedisSink
@@ -30,7 +30,7 @@ class Wiring:
     async def close(self) -> None:
         await self._http.close()
 
-    def perform(self, run: Claimed, snapshot: Snapshot, sink: RedisSink, ring: Ring) -> Any:
+    def perform(self, run: Claimed, snapshot: Snapshot, sink: RedisSink, ring: Ring) -> Perform:
         """What performs the steps of one run."""
 
         def bindings(node: str, path: str) -> dict[str, Any]:
@@ -40,13 +40,13 @@ class Wiring:
             llm = _WithOptions(self._llm.bind(shown, key), run.options)
             return {"llm": llm, "http": self._http, "channel": _ConversationChannel(key), "emit": emit}
 
-        inner = make_perform(snapshot.plan, bindings)
+        inner = make_perform(snapshot.plan, bindings, simulate=run.simulate)
 
-        async def perform(node: Any, run_input: Any, scope: Any) -> Result:
-            result = await inner(node, run_input, scope)
+        async def perform(request: StepRequest) -> Result:
+            result = await inner(request)
             if not (isinstance(result, Suspend) and result.wait["kind"] == sub_runs.SUBFLOW):
                 return result
-            ready, detached = await sub_runs.prepare(run, node.id, "", result.wait)
+            ready, detached = await sub_runs.prepare(run, request.node.id, request.path, result.wait)
             if detached is not None:
                 await ring(detached)
             return ready
