@@ -2,10 +2,14 @@
 
 import reflex as rx
 
+from app.api.main import create_api
+from app.core.same_origin import SameOrigin
+from app.core.settings import get_settings
+
 
 def index() -> rx.Component:
     return rx.heading("Prometey")
 
 
-app = rx.App()
+app = rx.App(api_transformer=[create_api(), lambda inner: SameOrigin(inner, get_settings().base_url)])
 app.add_page(index, route="/", title="Prometey")
