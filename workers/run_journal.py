@@ -118,7 +118,7 @@ class RunJournal:
 
 
 def _starts_sub_run(event: Event) -> bool:
-    return event["type"] == "step.waiting" and event["wait"].get("kind") == SUBFLOW
+    return bool(event["type"] == "step.waiting" and event["wait"].get("kind") == SUBFLOW)
 
 
 def _end(event: Event) -> End:

@@ -144,7 +144,7 @@ class JournalWriter:
         return [done[item.run_id] if item.run_id in done else Fenced(str(item.run_id)) for item in batch]
 
 
-async def load_events(session: AsyncSession, run_id: UUID) -> list[dict[str, Any]]:
+async def load_events(session: AsyncSession, run_id: UUID) -> list[Any]:
     """The stored journal of one run, in order."""
     rows = await session.scalars(
         select(col(FlowRunEvent.event))

@@ -6,6 +6,7 @@ from typing import Any
 from app.core.redis import client
 from app.realtime import follow as reading
 from app.realtime.publish import RedisSink, publish_flow, run_channel
+from tests.integration.runs.conftest import until
 
 
 class Journal:
@@ -53,9 +54,9 @@ async def test_what_redis_lost_comes_from_the_journal(environment: dict[str, str
     await sink.flush()
     await client().delete(run_channel("r"))
     journal.stored = 4
+    await asyncio.sleep(0.05)
     await sink.publish("r", [event(5)])
-    await asyncio.sleep(0.2)
-    assert found == [1, 2, 3, 4, 5]
+    await until(lambda: found == [1, 2, 3, 4, 5], 2)
     journal.stored = 9
     await asyncio.wait_for(reader, 10)
     assert found == list(range(1, 10))
