@@ -71,6 +71,9 @@ def to_json(flow: Flow) -> dict[str, Any]:
     written = {_name(name): full[_name(name)] for name in Flow.model_fields}
     written["settings"], written["requires"] = data.get("settings", {}), data.get("requires", {})
     written["view"] = flow.view.model_dump(mode="json")
+    places = written["view"]["nodes"]
+    ordered = [node.id for node in flow.nodes if node.id in places]
+    written["view"]["nodes"] = {name: places[name] for name in (*ordered, *sorted(places))}
     written["nodes"] = [_node(value) for value in data.get("nodes", ())]
     written["edges"] = [_edge(value) for value in data.get("edges", ())]
     return written

@@ -48,7 +48,7 @@ def remove(flow: Flow, op: Op) -> Flow:
     """With its edges, its position and its place in groups. A node with children is refused."""
     node_id = field(op, "id", str)
     index = place_of(flow.nodes, node_id, "node")
-    if any(node.parent == node_id for node in flow.nodes):
+    if not op.get("restore") and any(node.parent == node_id for node in flow.nodes):
         raise OperationConflict("operation.has_children", id=node_id)
     groups = tuple(
         group.model_copy(update={"nodes": tuple(each for each in group.nodes if each != node_id)})

@@ -19,8 +19,20 @@ def _plain(value: Any) -> Any:
 
 
 def _add_node(flow: Flow, op: Op) -> list[Inverse]:
+    """Also what the file already said about this id before the node was there."""
     node_id = op["node"]["id"]
-    return [{"op": "node.remove", "id": node_id}, *_position(flow, node_id), *_groups(flow, node_id)]
+    gone: Inverse = {"op": "node.remove", "id": node_id}
+    if any(node.parent == node_id for node in flow.nodes):
+        gone["restore"] = True
+    return [gone, *_position(flow, node_id), *_edges(flow, node_id), *_groups(flow, node_id)]
+
+
+def _edges(flow: Flow, node_id: str) -> list[Inverse]:
+    return [
+        {"op": "edge.add", "edge": _plain(edge), "index": place, "restore": True}
+        for place, edge in enumerate(flow.edges)
+        if node_id in (edge.source, edge.target)
+    ]
 
 
 def _position(flow: Flow, node_id: str) -> list[Inverse]:
@@ -44,13 +56,7 @@ def _remove_node(flow: Flow, op: Op) -> list[Inverse]:
     index = place_of(flow.nodes, node_id, "node")
     node = _plain(flow.nodes[index])
     back: list[Inverse] = [{"op": "node.add", "node": node, "index": index, "restore": True}]
-    back += _position(flow, node_id)
-    back += [
-        {"op": "edge.add", "edge": _plain(edge), "index": place, "restore": True}
-        for place, edge in enumerate(flow.edges)
-        if node_id in (edge.source, edge.target)
-    ]
-    return back + _groups(flow, node_id)
+    return back + _position(flow, node_id) + _edges(flow, node_id) + _groups(flow, node_id)
 
 
 def _move(flow: Flow, op: Op) -> list[Inverse]:
