@@ -8,7 +8,7 @@ from app.core.settings import get_settings
 
 
 def index() -> rx.Component:
-    return rx.heading("Prometey")
+    return rx.center(rx.heading("Prometey"))
 
 
 app = rx.App(api_transformer=[create_api(), lambda inner: SameOrigin(inner, get_settings().base_url)])
