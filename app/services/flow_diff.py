@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from app.flows import codec
+from app.flows.codec import semantic_hash
 from app.flows.document import Flow
 from app.schemas.flows import ChangedView, ChangeView, DiffView, PartsDiffView
 
@@ -17,7 +17,7 @@ def difference(old: Flow, new: Flow, *, before: int | str, after: int | str) -> 
     return DiffView(
         before=before,
         after=after,
-        same_meaning=codec.semantic_hash(old) == codec.semantic_hash(new),
+        same_meaning=semantic_hash(old) == semantic_hash(new),
         flow=[change for name in _OWN for change in _changes(left[name], right[name], name)],
         nodes=_parts(left["nodes"], right["nodes"]),
         edges=_parts(left["edges"], right["edges"]),
