@@ -8,22 +8,23 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
+import orjson
 import structlog
-from app.flows.drive import DriveResult, Fenced, drive
 from redis.exceptions import RedisError
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from app.core import clock, jobs
 from app.core.db import unit_of_work
 from app.core.settings import WorkerSettings
+from app.flows.drive import DriveResult, Fenced, drive
 from app.flows.node_type import ErrorKind
 from app.integrations import queue
-from app.realtime.publish import ENDED, RedisSink, flow_channel, tell
+from app.realtime.publish import ENDED, RedisSink, flow_channel
 from app.repositories import leases
 from app.repositories.grouping import Grouped
 from app.repositories.journal import JournalWriter
 from app.repositories.leases import Claimed
-from app.services import flow_runs
+from app.services import flow_runs, snapshots
 from app.services.snapshots import Snapshot
 from workers import sub_runs
 from workers.held import Held
@@ -75,7 +76,8 @@ class Runner:
             await self._after_end(run, journal)
             return
         if not run.seq and run.flow_id:
-            self.sink.news(flow_channel(str(run.flow_id)), {"kind": "run", "run_id": str(run.id)})
+            news = {"kind": "run", "run_id": str(run.id)}
+            self.sink.news(flow_channel(str(run.flow_id)), orjson.dumps(news))
         await self._resolve_waits(run, snapshot, journal)
         result = await self._interpret(run, snapshot, journal, cancel)
         if result.status == "waiting":
@@ -101,6 +103,9 @@ class Runner:
     async def _pinned(self, run: Claimed) -> tuple[Snapshot, dict[str, Any]]:
         """The document, and what the conversation remembers when the run begins."""
         remembered: dict[str, Any] = {}
+        known = snapshots.find(run.snapshot_hash)
+        if known is not None and not known.conversation_variables():
+            return known, remembered
         async with unit_of_work() as session:
             snapshot = await flow_runs.pinned(session, run.snapshot_hash)
             if run.conversation_id and not run.seq and snapshot.conversation_variables():
@@ -140,8 +145,7 @@ class Runner:
             await ring(run.id)
 
     async def _after_end(self, run: Claimed, journal: RunJournal) -> None:
-        await self.sink.flush()
-        await tell(ENDED, str(run.id))
+        self.sink.news(ENDED, str(run.id))
         if not journal.settled:
             await settle(run.id)
 

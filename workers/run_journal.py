@@ -8,10 +8,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from app.flows.drive import Fenced
-
 from app.core.clock import now
 from app.core.db import unit_of_work
+from app.flows.drive import Fenced
 from app.models.conversations import Message
 from app.models.flow_runs import RunStatus
 from app.repositories.journal import Append, End, JournalWriter, load_events, message_row

@@ -41,7 +41,7 @@ class RedisSink:
 
     def __init__(self) -> None:
         self._pending: dict[str, list[LiveEvent]] = {}
-        self._news: list[tuple[str, dict[str, Any]]] = []
+        self._news: list[tuple[str, str | bytes]] = []
         self._task: asyncio.Task[None] | None = None
         self._sha = ""
 
@@ -62,9 +62,9 @@ class RedisSink:
             )
         self._start()
 
-    def news(self, channel: str, item: dict[str, Any]) -> None:
-        """A short message that rides along."""
-        self._news.append((channel, item))
+    def news(self, channel: str, message: str | bytes) -> None:
+        """A short message that rides along, behind the events published before it."""
+        self._news.append((channel, message))
         self._start()
 
     async def flush(self) -> None:
@@ -93,8 +93,8 @@ class RedisSink:
             keep_ms = _KEEP_ENDED_MS if any(event["type"] in _LAST for event in events) else _KEEP_MS
             pipeline.evalsha(self._sha, 1, run_channel(run_id), orjson.dumps(events), keep_ms)
         news, self._news = self._news, []
-        for channel, item in news:
-            pipeline.publish(channel, orjson.dumps(item))
+        for channel, message in news:
+            pipeline.publish(channel, message)
         try:
             await pipeline.execute()
         except NoScriptError:
