@@ -32,8 +32,9 @@ class Certainty:
         ports = self._graph.ports(node_id)
         if ports is None:
             ports = tuple({edge.source_port for edge in self._graph.outgoing[node_id]})
-        if not self._graph.nodes[node_id].enabled:
-            ports = ports[:1]
+        node = self._graph.nodes[node_id]
+        if not node.enabled or node.policy.mock is not None:
+            ports = ("out",) if "out" in ports else ports[:1]
         return ports[0] if len(ports) == 1 else None
 
     def _known(self, node_id: str) -> int:
