@@ -36,7 +36,8 @@ class Wiring:
         def bindings(node: str, path: str) -> dict[str, Any]:
             key = f"{run.id}:{node}:{path}"
             emit = _Emit(sink, str(run.id), node, path)
-            shown = emit.delta if run.options.get("stream") else None
+            # Streams are read straight from the wire, which costs less than a whole answer through the SDK.
+            shown = emit.delta if run.options.get("stream") else _unheard
             llm = _WithOptions(self._llm.bind(shown, key), run.options)
             return {"llm": llm, "http": self._http, "channel": _ConversationChannel(key), "emit": emit}
 
@@ -52,6 +53,10 @@ class Wiring:
             return ready
 
         return perform
+
+
+def _unheard(_text: str) -> None:
+    """Nobody watches this run: its text is in the journal."""
 
 
 @dataclass(frozen=True, slots=True)
