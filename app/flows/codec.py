@@ -170,6 +170,8 @@ def _constant(name: str) -> NoReturn:
 
 
 def _check_text(text: str, place: str) -> None:
+    if "\0" in text:  # no database column and no C program can hold it
+        raise FlowFormatError("flow.invalid_text", path=place, reason="null character")
     if not text.isascii():
         try:
             text.encode()

@@ -125,7 +125,7 @@ def _inside(option: Schema, step: str | int) -> Schema | None:
     """The schema of one step inside; None where there can be none."""
     kind = option.get("type")
     properties = option.get("properties")
-    if kind in ("array",):
+    if kind == "array":
         items = option.get("items", ANYTHING)
         if step == "size":
             return {"type": "integer"}

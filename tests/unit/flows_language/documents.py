@@ -10,7 +10,9 @@ from app.flows.document import Flow
 IDS = ("a", "b", "c", "d", "node_1", "x2")
 TYPES = ("trigger.chat", "trigger.call", "ai.llm", "logic.if", "logic.set", "channel.send", "nobody.knows")
 ids = st.sampled_from(IDS)
-texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8) | st.sampled_from(
+texts = st.text(
+    st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8
+) | st.sampled_from(
     [
         "{{ nodes.a.text }}",
         "{{ nodes['b'].x }} и {{ nodes.a }}",

@@ -89,6 +89,7 @@ REFUSED = {
     "beyond 64 bits": (node(params={"n": 2**64}), "flow.invalid_number", {"path": "nodes[0].params.n"}),
     "half a character": ('{"schema": "flow/1", "name": "\\ud800"}', "flow.invalid_text", {"path": "name"}),
     "half a character in a key": ('{"schema": "flow/1", "state": {"\\ud800": 1}}', "flow.invalid_text", {"path": "state"}),
+    "a null character": ('{"schema": "flow/1", "name": "a\\u0000"}', "flow.invalid_text", {"path": "name"}),
     "not UTF-8": (b'{"schema": "\xff"}', "flow.not_utf8", {"offset": 12}),
     "unknown field": (file(colour="red"), "flow.unknown_field", {"path": "colour"}),
     "unknown field of a node": (node(colour="red"), "flow.unknown_field", {"path": "nodes[0].colour"}),
