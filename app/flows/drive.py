@@ -147,8 +147,8 @@ class _Driver:
                     return
 
     def _ready(self) -> list[PlannedNode]:
-        steps = ready(self._state, self._plan)
-        return [self._plan.by_id[step.node] for step in steps if step.node not in self._running]
+        steps = ready(self._plan, self._state, self._running)
+        return [self._plan.by_id[step.node] for step in steps]
 
     def _interrupt(self) -> None:
         """End the run where somebody asks for it or its time is over."""

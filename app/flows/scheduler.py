@@ -4,7 +4,7 @@ Pure: no clock, no I/O, no randomness. `advance` never changes what it is given;
 `apply`, which changes it in place and costs no more than the step's own edges.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, cast
@@ -110,10 +110,11 @@ def apply(plan: Plan, state: State, event: Event) -> Changes | None:
     return _step(plan, state, event)
 
 
-def ready(state: State, plan: Plan) -> tuple[StepRef, ...]:
-    """Steps to perform, in file order, never more than the step budget still allows."""
-    left = max(plan.step_budget - state.steps, 0)
-    return tuple(StepRef(plan.nodes[place].id) for place in sorted(state.ready)[:left])
+def ready(plan: Plan, state: State, running: Collection[str] = ()) -> tuple[StepRef, ...]:
+    """Steps to perform beside the `running` ones, in file order, as many as the step budget still allows."""
+    left = max(plan.step_budget - state.steps - len(running), 0)
+    names = [plan.nodes[place].id for place in sorted(state.ready)]
+    return tuple(StepRef(name) for name in [each for each in names if each not in running][:left])
 
 
 def outcome(plan: Plan, state: State) -> dict[str, Any] | None:
@@ -185,13 +186,14 @@ def _step(plan: Plan, state: State, event: Any) -> Changes | None:
     if kind == "step.waiting":
         if node.id in state.waits:
             return None
+        state.steps += 1
         state.waits[node.id] = event["wait"]
         state.status[node.id] = Status.WAITING
         del state.ready[node.index]
         return Changes()
-    state.steps += 1
+    if state.waits.pop(node.id, None) is None:
+        state.steps += 1
     state.ready.pop(node.index, None)
-    state.waits.pop(node.id, None)
     if kind == "step.failed":
         state.status[node.id] = Status.FAILED
         state.stopped = "failed", event["error"]

@@ -1,0 +1,138 @@
+"""What holds for every flow: checked on random graphs."""
+
+import asyncio
+import random
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.flows.live import Feed, live
+from app.flows.memory import MemoryJournal
+from app.flows.plan import Plan
+from app.flows.scheduler import State, advance, outcome, ready, start
+from tests.unit.interpreter.world import RUN, World, done, graphs, started
+
+LAW = settings(max_examples=150, deadline=None)
+
+
+def replay(plan: Plan, events: list[Any]) -> State:
+    state = start(plan, events[0])
+    for event in events[1:]:
+        state = advance(plan, state, event)
+    return state
+
+
+def finish(plan: Plan, state: State, choose: random.Random) -> State:
+    """Let the ready steps finish in any order."""
+    while steps := ready(plan, state):
+        name = choose.choice(steps).node
+        raw = plan.by_id[name].node.params
+        state = advance(
+            plan, state, done(name, *raw.get("leave", ["out"]) or ["nowhere"], output=raw.get("value"))
+        )
+    return state
+
+
+async def complete(world: World) -> Any:
+    """Drive, answering every wait, until the run ends."""
+    while (result := await world.run()).status == "waiting":
+        state = replay(world.plan, world.events)
+        world.events.extend(done(name, output="answer") for name in sorted(state.waits))
+    return result
+
+
+@LAW
+@given(graphs())
+def test_replay_from_any_prefix_ends_in_the_same_state(plan: Plan) -> None:
+    world = World(plan)
+    asyncio.run(complete(world))
+    whole = replay(plan, world.events)
+    for cut in range(1, len(world.events)):
+        state = replay(plan, world.events[:cut])
+        for event in world.events[cut:]:
+            state = advance(plan, state, event)
+        assert state == whole
+
+
+@LAW
+@given(graphs(), st.randoms(use_true_random=False))
+def test_a_duplicate_event_changes_nothing(plan: Plan, choose: random.Random) -> None:
+    world = World(plan)
+    asyncio.run(complete(world))
+    twice = list(world.events)
+    for event in choose.sample(world.events, k=min(4, len(world.events))):
+        twice.insert(choose.randrange(twice.index(event), len(twice)) + 1, event)
+    assert replay(plan, twice) == replay(plan, world.events)
+    assert live(plan, twice) == live(plan, world.events)
+
+
+@LAW
+@given(graphs(), st.randoms(use_true_random=False))
+def test_siblings_may_finish_in_any_order(plan: Plan, choose: random.Random) -> None:
+    first = finish(plan, start(plan, started()), random.Random(0))
+    other = finish(plan, start(plan, started()), choose)
+    assert (first.status, first.outputs, first.usage) == (other.status, other.outputs, other.usage)
+    assert outcome(plan, first) == outcome(plan, other)
+
+
+@LAW
+@given(graphs())
+def test_advance_leaves_what_it_is_given_alone(plan: Plan) -> None:
+    state = start(plan, started())
+    before = state.copy()
+    for step in ready(plan, state):
+        advance(plan, state, done(step.node, output=1))
+    assert state == before
+
+
+@LAW
+@given(graphs(), st.integers(1, 6))
+def test_the_step_budget_bounds_every_run(plan: Plan, budget: int) -> None:
+    bounded = Plan(plan.flow, plan.nodes, plan.edges, plan.by_id, budget)
+    world = World(bounded)
+    result = asyncio.run(complete(world))
+    assert len(world.performed) <= budget
+    assert result.status == "succeeded" or result.error["code"] == "run.step_budget"
+
+
+@LAW
+@given(graphs(), st.data())
+def test_after_a_crash_nothing_recorded_runs_twice(plan: Plan, data: st.DataObject) -> None:
+    whole = World(plan)
+    result = asyncio.run(complete(whole))
+    journal = MemoryJournal()
+    journal.runs[RUN] = whole.events[: data.draw(st.integers(1, len(whole.events)))]
+    recorded = {event["node"] for event in journal.runs[RUN] if event["type"] == "step.succeeded"}
+    sent = {event["node"] for event in journal.runs[RUN] if event["type"] == "step.sent"} - recorded
+    sent -= {event["node"] for event in journal.runs[RUN] if event["type"] == "step.waiting"}
+    again = World(plan, journal=journal)
+    resumed = asyncio.run(complete(again))
+    assert not recorded & set(again.performed)
+    assert not sent & set(again.performed), "an unsafe step of unknown outcome is not sent twice"
+    if sent:
+        assert resumed.error["code"] == "step.outcome_unknown"
+    else:
+        assert (resumed.status, resumed.output) == (result.status, result.output)
+
+
+@LAW
+@given(graphs())
+def test_live_events_are_numbered_without_a_gap_and_can_be_rebuilt(plan: Plan) -> None:
+    world = World(plan)
+    asyncio.run(complete(world))
+    rebuilt = live(plan, world.events)
+    assert [event["seq"] for event in rebuilt] == list(range(1, len(rebuilt) + 1))
+    told = {event["seq"]: event for event in world.sink.events}
+    assert [told[event["seq"]] for event in rebuilt] == rebuilt
+    feed = Feed(plan)
+    assert [each for event in world.events for each in feed.take(event)] == rebuilt
+
+
+@LAW
+@given(graphs())
+def test_every_node_ends_up_done_or_skipped(plan: Plan) -> None:
+    world = World(plan)
+    result = asyncio.run(complete(world))
+    assert result.status == "succeeded"
+    assert set(replay(plan, world.events).status) == set(plan.by_id)
