@@ -28,6 +28,7 @@ _INPUT_SUFFIXES = {
     ".webmanifest",
 }
 _SINGLE_INPUTS = ("rxconfig.py", "requirements.txt")
+_LOCK = "reflex.lock"
 
 
 class Frontend:
@@ -43,12 +44,8 @@ class Frontend:
         return self._index.exists() and self._built_from() == self.fingerprint()
 
     def fingerprint(self) -> str:
-        """A hash of everything the pages are built from."""
-        digest = hashlib.sha256()
-        for path in self._inputs():
-            digest.update(str(path.relative_to(self.root)).encode() + b"\0")
-            digest.update(path.read_bytes() + b"\0")
-        return digest.hexdigest()
+        """A hash of everything the pages are built from: the code, and the locked packages."""
+        return f"{self._digest('app', 'assets', *_SINGLE_INPUTS)}-{self._digest(_LOCK)}"
 
     def build(self) -> None:
         """Build the pages if they are not current. Builders in other processes wait for each other.
@@ -66,7 +63,7 @@ class Frontend:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if self.current():
                 return
-            fingerprint = self.fingerprint()
+            code, package_text = self._digest("app", "assets", *_SINGLE_INPUTS), self._package_text()
             argv = [sys.executable, "-m", "reflex", "export", "--frontend-only", "--no-zip"]
             done = subprocess.run(  # noqa: S603 - our own argv
                 launch.command(argv, on_parent_death=launch.TERMINATE),
@@ -77,7 +74,19 @@ class Frontend:
             )
             if done.returncode != 0 or not self._index.exists():
                 raise EmbeddedError("embedded.frontend_failed")
-            self._marker.write_text(json.dumps({"fingerprint": fingerprint}))
+            self._keep_layout(package_text)
+            # Reflex may have locked new packages meanwhile: the build has them, so they count as known.
+            self._marker.write_text(json.dumps({"fingerprint": f"{code}-{self._digest(_LOCK)}"}))
+
+    def _package_text(self) -> str:
+        path = self.root / _LOCK / "package.json"
+        return path.read_text() if path.exists() else ""
+
+    def _keep_layout(self, before: str) -> None:
+        """Reflex writes its package list back in another layout on a fresh checkout: undo what changes nothing."""
+        after = self._package_text()
+        if before and after != before and json.loads(before) == json.loads(after):
+            (self.root / _LOCK / "package.json").write_text(before)
 
     def _built_from(self) -> str | None:
         try:
@@ -86,17 +95,23 @@ class Frontend:
             return None
         return found if isinstance(found, str) else None
 
-    def _inputs(self) -> Iterator[Path]:
-        for folder in ("app", "assets", "reflex.lock"):
-            for path in sorted((self.root / folder).rglob("*")):
+    def _digest(self, *names: str) -> str:
+        digest = hashlib.sha256()
+        for path in self._inputs(names):
+            digest.update(str(path.relative_to(self.root)).encode() + b"\0")
+            digest.update(path.read_bytes() + b"\0")
+        return digest.hexdigest()[:32]
+
+    def _inputs(self, names: tuple[str, ...]) -> Iterator[Path]:
+        """The files of the named folders and the named files, as far as they can change the pages."""
+        for name in names:
+            place = self.root / name
+            for path in [place] if place.is_file() else sorted(place.rglob("*")):
                 parts = path.relative_to(self.root).parts
                 if "__pycache__" in parts or parts[:2] == ("assets", "external"):
                     continue
-                if path.is_file() and (path.suffix in _INPUT_SUFFIXES or folder != "app"):
+                if path.is_file() and (path.suffix in _INPUT_SUFFIXES or parts[0] != "app"):
                     yield path
-        for name in _SINGLE_INPUTS:
-            if (self.root / name).exists():
-                yield self.root / name
 
 
 def serving_environment(*, pages: bool) -> dict[str, str]:

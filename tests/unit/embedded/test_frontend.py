@@ -1,6 +1,7 @@
 """The pages are built again when something they are made of changed, and only then."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ def root(tmp_path: Path) -> Path:
         "app/components/canvas/canvas.tsx": "canvas",
         "assets/style.css": "css",
         "reflex.lock/bun.lock": "lock",
+        "reflex.lock/package.json": '{"name": "reflex"}',
         "rxconfig.py": "config",
     }.items():
         path = tmp_path / name
@@ -36,7 +38,14 @@ def test_never_built_is_not_current(root: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["app/app.py", "app/components/canvas/canvas.tsx", "assets/style.css", "rxconfig.py"]
+    "name",
+    [
+        "app/app.py",
+        "app/components/canvas/canvas.tsx",
+        "assets/style.css",
+        "rxconfig.py",
+        "reflex.lock/bun.lock",
+    ],
 )
 def test_a_changed_input_is_noticed(root: Path, name: str) -> None:
     frontend = built(root)
@@ -76,3 +85,21 @@ def test_the_registry_of_this_machine_is_used(tmp_path: Path) -> None:
     assert "__REFLEX_SKIP_COMPILE" not in environment
     given = build_environment({"HOME": str(tmp_path), "NPM_CONFIG_REGISTRY": "https://own.example/"})
     assert given["NPM_CONFIG_REGISTRY"] == "https://own.example/"
+
+
+def test_another_layout_of_the_package_list_is_no_change(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fresh checkout stays clean after its first build, and its second start builds nothing."""
+    packages = root / "reflex.lock/package.json"
+
+    def export(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
+        packages.write_text('{\n  "name":   "reflex"\n}')
+        (root / "reflex.lock/bun.lock").write_text("locked anew")
+        (root / ".web/build/client").mkdir(parents=True)
+        (root / ".web/build/client/index.html").write_text("page")
+        return subprocess.CompletedProcess([], 0)
+
+    monkeypatch.setattr(subprocess, "run", export)
+    frontend = Frontend(root)
+    frontend.build()
+    assert packages.read_text() == '{"name": "reflex"}'
+    assert frontend.current()
