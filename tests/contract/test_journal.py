@@ -1,17 +1,25 @@
 """What every journal keeps to."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
+from app.core import db
 from app.flows.drive import Fenced, Journal
 from app.flows.memory import MemoryJournal
+from tests.contract.postgres_journal import PostgresJournal
 from tests.unit.interpreter.world import done, started
 
 
-@pytest.fixture(params=["memory"])
-def journal(request: pytest.FixtureRequest) -> Journal:
-    return MemoryJournal()
+@pytest.fixture(params=["memory", "postgresql"])
+async def journal(request: pytest.FixtureRequest) -> AsyncIterator[Journal]:
+    if request.param == "memory":
+        yield MemoryJournal()
+        return
+    request.getfixturevalue("product_environment")
+    yield PostgresJournal()
+    await db.dispose()
 
 
 FIRST: Any = started()
