@@ -98,6 +98,7 @@ def test_another_layout_of_the_package_list_is_no_change(root: Path, monkeypatch
         (root / ".web/build/client/index.html").write_text("page")
         return subprocess.CompletedProcess([], 0)
 
+    monkeypatch.setenv("NPM_CONFIG_REGISTRY", "https://packages.example/")
     monkeypatch.setattr(subprocess, "run", export)
     frontend = Frontend(root)
     frontend.build()
