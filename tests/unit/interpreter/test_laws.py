@@ -4,14 +4,15 @@ import asyncio
 import random
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from app.flows.check import check
 from app.flows.live import Feed, live
 from app.flows.memory import MemoryJournal
-from app.flows.plan import Plan
+from app.flows.plan import Plan, compile
 from app.flows.scheduler import State, advance, outcome, ready, start
-from tests.unit.interpreter.world import RUN, World, done, graphs, started
+from tests.unit.interpreter.world import CATALOG, RUN, World, done, graphs, started
 
 LAW = settings(max_examples=150, deadline=None)
 
@@ -136,3 +137,11 @@ def test_every_node_ends_up_done_or_skipped(plan: Plan) -> None:
     result = asyncio.run(complete(world))
     assert result.status == "succeeded"
     assert set(replay(plan, world.events).status) == set(plan.by_id)
+
+
+@LAW
+@given(graphs())
+def test_a_flow_without_problems_compiles_and_runs(plan: Plan) -> None:
+    assume(not [each for each in check(plan.flow, CATALOG) if each.severity == "error"])
+    world = World(compile(plan.flow, CATALOG))
+    assert asyncio.run(complete(world)).status == "succeeded"
