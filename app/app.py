@@ -8,7 +8,8 @@ from app.core.settings import get_settings
 
 
 def index() -> rx.Component:
-    return rx.center(rx.heading("Prometey"))
+    page: rx.Component = rx.center(rx.heading("Prometey"))
+    return page
 
 
 app = rx.App(api_transformer=[create_api(), lambda inner: SameOrigin(inner, get_settings().base_url)])
