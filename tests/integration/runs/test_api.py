@@ -129,13 +129,14 @@ async def test_chat(api: httpx.AsyncClient) -> None:
 
 async def test_chat_streams_its_words(api: httpx.AsyncClient) -> None:
     flow_id = await imported(api, TALK)
-    body = {"message": "Hello there friend", "flow_id": flow_id, "stream": True}
+    message = " ".join(f"word{number}" for number in range(30))
+    body = {"message": message, "flow_id": flow_id, "stream": True}
     events = frames((await api.post("/api/chat", json=body)).text)
     assert (events[0][1], events[-1][1]) == ("chat.started", "chat.finished")
     words = [data["data"]["text"] for _, event, data in events if event == "step.delta"]
     assert len(words) > 1
-    assert "".join(words) == "Hello there friend"
-    assert events[-1][2]["response"] == "You said: Hello there friend"
+    assert "".join(words) == message
+    assert events[-1][2]["response"] == f"You said: {message}"
     assert events[-1][2]["run_id"] == events[0][2]["run_id"]
 
 
