@@ -1,0 +1,178 @@
+// The operations behind what a person does on the canvas. Pure: each gives an operation, or null where nothing changes.
+
+import { freshId, leadsTo } from "./describe";
+import { placesOf } from "./layout";
+import type { Flow, FlowEdge, FlowNode, NodeType, Op, Position } from "./types";
+
+const whole = ({ x, y }: Position): Position => ({ x: Math.round(x), y: Math.round(y) });
+
+export function batch(ops: Op[]): Op | null {
+  const [first] = ops;
+  if (first === undefined) return null;
+  return ops.length === 1 ? first : { op: "batch", ops };
+}
+
+function freshEdgeId(flow: Flow, also: readonly FlowEdge[] = []): string {
+  const taken = new Set([...(flow.edges ?? []), ...also].map((edge) => edge.id));
+  let number = taken.size + 1;
+  while (taken.has(`e${number}`)) number += 1;
+  return `e${number}`;
+}
+
+// The word a person would use in a template: ai.llm → llm, trigger.chat → chat.
+export function idFor(flow: Flow, type: NodeType): string {
+  return freshId(flow, type.key.split(".").at(-1) ?? type.key);
+}
+
+export function addNode(
+  flow: Flow,
+  type: NodeType,
+  position: Position,
+  from?: { node: string; port: string },
+): { op: Op; id: string } {
+  const id = idFor(flow, type);
+  const node: FlowNode = {
+    id, type: type.key, v: type.version, title: "", params: structuredClone(type.defaults), policy: {}, parent: null,
+  };
+  const ops: Op[] = [{ op: "node.add", node, position: whole(position) }];
+  if (from !== undefined && type.has_input) {
+    const edge = { id: freshEdgeId(flow), source: from.node, source_port: from.port, target: id, target_port: "in" };
+    ops.push({ op: "edge.add", edge });
+  }
+  return { op: batch(ops)!, id };
+}
+
+export interface Ends {
+  source: string;
+  sourceHandle: string | null;
+  target: string;
+}
+
+// Why two nodes cannot be connected: the key of a sentence; null when they can.
+export function refusal(flow: Flow, types: ReadonlyMap<string, NodeType>, ends: Ends): string | null {
+  const target = (flow.nodes ?? []).find((node) => node.id === ends.target);
+  if (target === undefined) return "connect.nothing";
+  if (ends.source === ends.target) return "connect.itself";
+  const type = types.get(target.type);
+  if (type !== undefined && !type.has_input) return "connect.no_input";
+  const port = ends.sourceHandle ?? "out";
+  const there = (edge: FlowEdge) =>
+    edge.source === ends.source && (edge.source_port ?? "out") === port && edge.target === ends.target;
+  if ((flow.edges ?? []).some(there)) return "connect.twice";
+  return leadsTo(flow, ends.target, ends.source) ? "connect.cycle" : null;
+}
+
+export function connect(flow: Flow, ends: Ends): Op {
+  const { source, sourceHandle, target } = ends;
+  const edge = { id: freshEdgeId(flow), source, source_port: sourceHandle ?? "out", target, target_port: "in" };
+  return { op: "edge.add", edge };
+}
+
+// Children before their containers; edges of removed nodes go with them.
+export function remove(flow: Flow, nodeIds: readonly string[], edgeIds: readonly string[], noteIds: readonly string[]): Op | null {
+  const gone = new Set(nodeIds);
+  for (let grew = true; grew; ) {
+    grew = false;
+    for (const node of flow.nodes ?? []) {
+      if (node.parent && gone.has(node.parent) && !gone.has(node.id)) {
+        gone.add(node.id);
+        grew = true;
+      }
+    }
+  }
+  const depth = (id: string): number => {
+    const parent = (flow.nodes ?? []).find((node) => node.id === id)?.parent;
+    return parent && gone.has(parent) ? depth(parent) + 1 : 0;
+  };
+  const ops: Op[] = (flow.edges ?? [])
+    .filter((edge) => edgeIds.includes(edge.id) && !gone.has(edge.source) && !gone.has(edge.target))
+    .map((edge) => ({ op: "edge.remove", id: edge.id }));
+  for (const id of [...gone].sort((one, other) => depth(other) - depth(one))) ops.push({ op: "node.remove", id });
+  for (const id of noteIds) ops.push({ op: "note.remove", id });
+  return batch(ops);
+}
+
+export function moved(flow: Flow, places: readonly { id: string; position: Position; note: boolean }[]): Op | null {
+  const now = placesOf(flow);
+  const ops: Op[] = [];
+  for (const { id, position, note } of places) {
+    const { x, y } = whole(position);
+    if (note) ops.push({ op: "note.update", id, fields: { x, y } });
+    else if (now(id).x !== x || now(id).y !== y || flow.view?.nodes?.[id] === undefined) ops.push({ op: "node.move", id, x, y });
+  }
+  return batch(ops);
+}
+
+// A part of a flow as it goes over the clipboard.
+export interface Fragment {
+  schema: "flow/1-part";
+  nodes: FlowNode[];
+  edges: FlowEdge[];
+  places: { [id: string]: Position };
+}
+
+export function fragment(flow: Flow, ids: readonly string[]): Fragment {
+  const chosen = new Set(ids);
+  const place = placesOf(flow);
+  return {
+    schema: "flow/1-part",
+    nodes: (flow.nodes ?? []).filter((node) => chosen.has(node.id)),
+    edges: (flow.edges ?? []).filter((edge) => chosen.has(edge.source) && chosen.has(edge.target)),
+    places: Object.fromEntries(ids.map((id) => [id, place(id)])),
+  };
+}
+
+// What somebody copied: a part, or a whole flow file. Null for any other text.
+export function readFragment(text: string): Fragment | null {
+  if (text.length > 2_000_000 || !text.trimStart().startsWith("{")) return null;
+  try {
+    const data = JSON.parse(text) as Partial<Fragment> & Partial<Flow>;
+    const schema: string | undefined = data.schema;
+    if (!Array.isArray(data.nodes) || !Array.isArray(data.edges)) return null;
+    if (schema === "flow/1-part") return { schema, nodes: data.nodes, edges: data.edges, places: data.places ?? {} };
+    if (schema === "flow/1") return { schema: "flow/1-part", nodes: data.nodes, edges: data.edges, places: data.view?.nodes ?? {} };
+  } catch {
+    return null; // it only began like JSON
+  }
+  return null;
+}
+
+// Adds a part under fresh ids, its corner at `at`. Templates inside follow the new ids.
+export function paste(flow: Flow, part: Fragment, at: Position): { op: Op; ids: string[] } | null {
+  const ids = new Map<string, string>();
+  const known: Flow = { ...flow, nodes: [...(flow.nodes ?? [])] };
+  for (const node of part.nodes) {
+    const id = freshId(known, String(node.id).replace(/_\d+$/, ""));
+    ids.set(node.id, id);
+    known.nodes!.push({ ...node, id });
+  }
+  const corner = { x: Infinity, y: Infinity };
+  for (const node of part.nodes) {
+    corner.x = Math.min(corner.x, part.places[node.id]?.x ?? 0);
+    corner.y = Math.min(corner.y, part.places[node.id]?.y ?? 0);
+  }
+  const ops: Op[] = [];
+  for (const node of part.nodes) {
+    const place = part.places[node.id] ?? corner;
+    const position = whole({ x: at.x + place.x - corner.x, y: at.y + place.y - corner.y });
+    const parent = node.parent ? (ids.get(node.parent) ?? null) : null;
+    const params = renamedReferences(node.params ?? {}, ids);
+    ops.push({ op: "node.add", node: { ...node, id: ids.get(node.id)!, parent, params }, position });
+  }
+  const added: FlowEdge[] = [];
+  for (const edge of part.edges) {
+    const [source, target] = [ids.get(edge.source), ids.get(edge.target)];
+    if (source === undefined || target === undefined) continue;
+    added.push({ ...edge, id: freshEdgeId(flow, added), source, target });
+  }
+  for (const edge of added) ops.push({ op: "edge.add", edge });
+  const op = batch(ops);
+  return op === null ? null : { op, ids: [...ids.values()] };
+}
+
+function renamedReferences<T>(value: T, ids: ReadonlyMap<string, string>): T {
+  const text = JSON.stringify(value).replace(/\{\{.*?\}\}|\{%.*?%\}/gs, (expression) =>
+    expression.replace(/\bnodes\.([a-z][a-z0-9_]*)/g, (whole_, id: string) => (ids.has(id) ? `nodes.${ids.get(id)!}` : whole_)),
+  );
+  return JSON.parse(text) as T;
+}

@@ -1,0 +1,44 @@
+// The icons of node types, by the names the catalogue uses.
+
+import {
+  Bot, Box, Flag, GitBranch, Globe, MessageCircle, OctagonX, Play, Send, Sparkles, Split, Variable, Workflow,
+  type LucideIcon,
+} from "lucide-react";
+
+export const NODE_ICONS: { readonly [name: string]: LucideIcon } = {
+  bot: Bot,
+  flag: Flag,
+  "git-branch": GitBranch,
+  globe: Globe,
+  "message-circle": MessageCircle,
+  "octagon-x": OctagonX,
+  play: Play,
+  send: Send,
+  sparkles: Sparkles,
+  split: Split,
+  variable: Variable,
+  workflow: Workflow,
+};
+
+export function nodeIcon(name: string | undefined): LucideIcon {
+  return (name === undefined ? undefined : NODE_ICONS[name]) ?? Box;
+}
+
+// The Radix scale that tints the icon square of a category.
+const CATEGORY_SCALES: { readonly [category: string]: string } = {
+  trigger: "jade",
+  ai: "violet",
+  kb: "blue",
+  logic: "slate",
+  time: "cyan",
+  human: "pink",
+  code: "gold",
+  kommo: "grass",
+  http: "grass",
+  channel: "indigo",
+  output: "sand",
+};
+
+export function categoryScale(category: string | undefined): string {
+  return (category === undefined ? undefined : CATEGORY_SCALES[category]) ?? "sand";
+}
