@@ -166,6 +166,14 @@ async def log_out(session: AsyncSession, principal: Principal | None, refresh_to
         after_commit(session, _forget)
 
 
+async def set_locale(session: AsyncSession, principal: Principal, locale: str) -> None:
+    """The language this person is answered in from now on."""
+    found = await accounts.member(session, principal.user_id, principal.workspace_id)
+    if found is not None:
+        found[0].locale = locale
+    after_commit(session, _forget)
+
+
 def normalised(email: str) -> str:
     """The one way an address is stored and compared."""
     return email.strip().lower()

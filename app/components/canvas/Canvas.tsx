@@ -22,6 +22,7 @@ const EDGE_TYPES = { flow: FlowEdgeView };
 const EDGE_DEFAULTS = { type: "flow" };
 const GRID: [number, number] = [20, 20];
 const HIDE_ATTRIBUTION = { hideAttribution: true };
+const MINIMAP = { width: 134, height: 84 };
 const BUTTONS_THAT_PAN = [1, 2];
 
 export interface CanvasHandle {
@@ -100,7 +101,9 @@ export function Canvas({ onSelect, covered, colorMode, handle, children }: Props
     },
     [canvas, model.select, covered.left, covered.right],
   );
-  useEffect(() => handle({ add, focus }), [handle, add, focus]);
+  useEffect(() => {
+    handle({ add, focus });
+  }, [handle, add, focus]);
   useShortcuts({ canvas, model, centre, fit, onSelect, onTool: setTool });
 
   const onSelectionChange = useCallback(
@@ -207,8 +210,8 @@ export function Canvas({ onSelect, covered, colorMode, handle, children }: Props
         ariaLabelConfig={labels}
         disableKeyboardA11y={false}
       >
-        <Background gap={20} size={1} />
-        {!empty && <MiniMap pannable zoomable ariaLabel={t("canvas.minimap")} nodeBorderRadius={8} className="pm-minimap" />}
+        <Background gap={20} size={1.5} />
+        {!empty && <MiniMap pannable zoomable ariaLabel={t("canvas.minimap")} nodeBorderRadius={8} className="pm-minimap" style={MINIMAP} />}
       </ReactFlow>
       {empty && (
         <div className="pm-empty-canvas" style={{ left: covered.left, right: covered.right }}>

@@ -6,7 +6,7 @@ import "./canvas.css";
 import "./panel.css";
 import { ReactFlowProvider } from "@xyflow/react";
 import { Tooltip } from "radix-ui";
-import { memo, useEffect, useMemo, useState, type ReactNode } from "react";
+import { memo, useEffect, useMemo, useRef, useState, type ReactNode } from "react";
 import { Api, ApiProblem } from "./api";
 import { EditorFailure, EditorSkeleton } from "./EditorStates";
 import { Workspace } from "./Workspace";
@@ -20,11 +20,14 @@ export interface EditorProps {
   colorMode: "light" | "dark" | "system";
   live: Live;
   onRun?: (runId: string) => void;
+  // Called regularly, so that whoever pushes `live` knows that the page is there.
+  onAlive?: () => void;
 }
 
 function useStores(flowId: string): { api: Api; store: FlowStore; runs: RunStore } | null {
   const [stores, setStores] = useState<{ api: Api; store: FlowStore; runs: RunStore } | null>(null);
   useEffect(() => {
+    if (flowId === "") return; // the page does not know yet which flow it shows
     const api = new Api();
     const store = new FlowStore({ flowId, api });
     setStores({ api, store, runs: new RunStore() });
@@ -63,10 +66,12 @@ function useCatalog(locale: string): { catalog: Catalog | null; failure: Error |
   return { catalog, failure };
 }
 
-export const FlowEditor = memo(function FlowEditor({ flowId, locale, colorMode, live, onRun }: EditorProps): ReactNode {
+export const FlowEditor = memo(function FlowEditor({ flowId, locale, colorMode, live, onRun, onAlive }: EditorProps): ReactNode {
+  // The page's state knows the language a moment later than the page itself.
+  const language = locale || document.documentElement.lang || "en";
   const stores = useStores(flowId);
-  const { catalog, failure } = useCatalog(locale);
-  const language = locale || "en";
+  const { catalog, failure } = useCatalog(language);
+  useAlive(flowId, onAlive);
   const dark = useDark(colorMode);
   const content = useMemo(() => {
     if (stores === null || catalog === null) return failure instanceof ApiProblem ? <EditorFailure failure={failure} /> : <EditorSkeleton />;
@@ -83,14 +88,28 @@ export const FlowEditor = memo(function FlowEditor({ flowId, locale, colorMode, 
   );
 });
 
-// The page says light, dark or system; the system may change while we look.
-function useDark(colorMode: string): boolean {
-  const [system, setSystem] = useState(() => window.matchMedia("(prefers-color-scheme: dark)").matches);
+const ALIVE_MS = 20_000;
+
+function useAlive(flowId: string, onAlive: (() => void) | undefined): void {
+  const tell = useRef(onAlive);
   useEffect(() => {
-    const query = window.matchMedia("(prefers-color-scheme: dark)");
-    const changed = () => setSystem(query.matches);
-    query.addEventListener("change", changed);
-    return () => query.removeEventListener("change", changed);
-  }, []);
-  return colorMode === "dark" || (colorMode === "system" && system);
+    tell.current = onAlive;
+  }, [onAlive]);
+  useEffect(() => {
+    if (flowId === "") return;
+    const say = () => tell.current?.();
+    say();
+    const timer = setInterval(say, ALIVE_MS);
+    window.addEventListener("online", say);
+    return () => {
+      clearInterval(timer);
+      window.removeEventListener("online", say);
+    };
+  }, [flowId]);
+}
+
+// The page marks its root before anything is painted; the prop comes a moment later and again whenever it changes.
+function useDark(colorMode: string): boolean {
+  const marked = document.documentElement.classList.contains("dark");
+  return colorMode === "dark" || (colorMode !== "light" && marked);
 }

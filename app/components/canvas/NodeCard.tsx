@@ -54,12 +54,12 @@ function ProblemMark({ id }: { id: string }): ReactNode {
 }
 
 // What came out, in a few words: a class, an HTTP status, the text that was said, the error.
-export function outcome(run: NodeRun, ports: readonly ShownPort[], t: Translate): string {
+export function outcome(run: NodeRun, ports: readonly ShownPort[], passes: boolean, t: Translate): string {
   if (run.status === "running") return t(run.text === "" ? "card.running" : "card.streaming");
   if (run.status === "waiting") return t("status.waiting");
   if (run.status === "failed") return run.error?.message ?? t("status.failed");
   if (run.error) return run.error.message;
-  const { output } = run;
+  const output = passes ? null : run.output;
   if (typeof output === "string" && output !== "") return shortened(output, 60);
   if (typeof output === "object" && output !== null && !Array.isArray(output)) {
     if (typeof output["class_id"] === "string") {
@@ -73,12 +73,12 @@ export function outcome(run: NodeRun, ports: readonly ShownPort[], t: Translate)
   return taken?.label ?? t("card.done");
 }
 
-function Footer({ run, ports }: { run: NodeRun; ports: readonly ShownPort[] }): ReactNode {
+function Footer({ run, ports, passes }: { run: NodeRun; ports: readonly ShownPort[]; passes: boolean }): ReactNode {
   const { t } = useEditor();
   if (run.status === "idle" || run.status === "skipped") return null;
   return (
     <div className="pm-card-footer" data-status={run.status}>
-      <span className="pm-card-outcome">{outcome(run, ports, t)}</span>
+      <span className="pm-card-outcome">{outcome(run, ports, passes, t)}</span>
       {run.durationMs !== undefined && <span>{duration(run.durationMs)}</span>}
       {run.usage?.cost_usd != null && <span>{cost(run.usage.cost_usd)}</span>}
     </div>
@@ -141,7 +141,7 @@ function NodeCardView({ data, selected }: NodeProps<CardNode>): ReactNode {
       </header>
       {single === undefined && ports.length > 0 && <PortRows ports={ports} run={run} />}
       {run.text !== "" && run.status === "running" && <div className="pm-streamed">{tail(run.text)}</div>}
-      <Footer run={run} ports={ports} />
+      <Footer run={run} ports={ports} passes={type?.passes_input ?? false} />
     </article>
   );
 }

@@ -43,6 +43,9 @@ export function Workspace({ flowId, api, store, runs, catalog, locale, colorMode
   const [problemsOpen, setProblemsOpen] = useState(false);
   const [toast, setToast] = useState<string | null>(null);
   const canvas = useRef<CanvasHandle | null>(null);
+  const hold = useCallback((handle: CanvasHandle) => {
+    canvas.current = handle;
+  }, []);
   const t = useMemo(() => translator(catalog.strings, locale), [catalog, locale]);
   const types = useMemo(() => new Map(catalog.nodes.map((type) => [type.key, type])), [catalog]);
   const follow = useFollow({ api, store, runs, live, onRun });
@@ -94,7 +97,7 @@ export function Workspace({ flowId, api, store, runs, catalog, locale, colorMode
         <div className="pm-frame">
           <Header narrow={narrow} panelOpen={panelOpen} onPalette={() => setPaletteOpen(true)} onPanel={() => setPanelOpen(!panelOpen)} onRun={() => setRunning(true)} onProblems={showProblems} />
           <div className="pm-body">
-            <Canvas onSelect={onSelect} covered={covered} colorMode={colorMode} handle={(handle) => (canvas.current = handle)}>
+            <Canvas onSelect={onSelect} covered={covered} colorMode={colorMode} handle={hold}>
               {(!narrow || paletteOpen) && (
                 <nav className="pm-palette" data-narrow={narrow} aria-label={t("palette.label")}>
                   {narrow && (

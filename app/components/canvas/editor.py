@@ -37,10 +37,12 @@ class FlowEditor(rx.NoSSRComponent):
     locale: rx.Var[str]
     color_mode: rx.Var[str]
     live: rx.Var[dict[str, Any]]
-    on_run: rx.EventHandler[rx.event.passthrough_event_spec(str)]
+    on_run: rx.EventHandler[rx.event.passthrough_event_spec(str)]  # type: ignore[type-arg,valid-type]
+    # Regularly, so that whoever pushes `live` knows the page is there.
+    on_alive: rx.EventHandler[rx.event.no_args_event_spec]  # type: ignore[type-arg,valid-type]
 
 
 def flow_editor(**props: Any) -> rx.Component:
-    """The whole editor, filling its parent: `flow_id`, `locale`, `color_mode`, `live`, `on_run(run_id)`."""
+    """The whole editor, filling its parent: `flow_id`, `locale`, `color_mode`, `live`, `on_run(run_id)`, `on_alive()`."""
     editor: rx.Component = FlowEditor.create(**props)
     return editor

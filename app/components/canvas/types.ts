@@ -187,6 +187,7 @@ export interface NodeType {
   tool: boolean;
   trigger: boolean;
   has_input: boolean;
+  passes_input: boolean;
   title: string;
   summary: string;
   sentence: string;
