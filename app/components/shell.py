@@ -1,13 +1,9 @@
 """What all pages of signed-in people share: the rail with the product's pages, and a header."""
 
-from typing import Any
-
 import reflex as rx
 
 from app.components.words import attribute, words
 from app.state.session import SessionState
-
-NARROW = "(max-width: 900px)"
 
 
 def logo(size: int = 20) -> rx.Component:
@@ -68,7 +64,7 @@ def _theme() -> rx.Component:
 def shell(current: str, *content: rx.Component) -> rx.Component:
     """A page inside the product. `current` is the path its rail entry leads to."""
     rail = rx.el.nav(
-        rx.link(logo(), href="/flows", aria_label="Prometey", width="100%"),
+        rx.link(logo(), href="/flows", aria_label="Prometey", class_name="pm-home"),
         _rail_link("workflow", "ui.shell.flows", "/flows", current),
         rx.el.span(class_name="pm-grow"),
         _rail_link("settings", "ui.shell.settings", "/settings", current),
@@ -80,7 +76,7 @@ def shell(current: str, *content: rx.Component) -> rx.Component:
     return rx.el.div(rail, rx.el.main(*content, class_name="pm-main"), class_name="pm-shell")
 
 
-def page_header(title: str, *tools: rx.Component, **props: Any) -> rx.Component:
-    return rx.el.header(
-        rx.el.h1(words(title)), rx.el.span(class_name="pm-grow"), *tools, class_name="pm-page-header", **props
-    )
+def page_header(title: str, *tools: rx.Component) -> rx.Component:
+    """A page's title and tools. With many tools it takes a second line on narrow screens."""
+    look = "pm-page-header pm-tall" if len(tools) > 1 else "pm-page-header"
+    return rx.el.header(rx.el.h1(words(title)), rx.el.span(class_name="pm-grow"), *tools, class_name=look)

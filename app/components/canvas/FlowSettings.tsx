@@ -1,6 +1,6 @@
 // What the whole flow is: description, inputs, state.
 
-import { Plus, Trash2 } from "lucide-react";
+import { ChevronRight, Plus, Trash2 } from "lucide-react";
 import type { ReactNode } from "react";
 import { useEditor, useFlow } from "./context";
 import { isObject } from "./describe";
@@ -123,7 +123,9 @@ export function FlowSettings({ inputsOnly = false }: { inputsOnly?: boolean }): 
         {inputsField}
         <NamedTypes path="state" title={t("flow.state")} help={t("flow.state.help")} add={t("flow.state.add")} entries={flow.state ?? {}} onChange={(state) => set("state", state)} />
         <details className="pm-details">
-          <summary>{t("flow.inputs.schema")}</summary>
+          <summary>
+            <ChevronRight size={14} /> {t("flow.inputs.schema")}
+          </summary>
           <JsonField path="inputs_schema" schema={{ title: t("flow.inputs.schema") }} value={inputs} problems={[]} onChange={(value) => isObject(value) && set("inputs", value)} />
         </details>
       </div>

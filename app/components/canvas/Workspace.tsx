@@ -121,10 +121,24 @@ export function Workspace({ flowId, api, store, runs, catalog, locale, colorMode
           </div>
           <RunDialog open={running} onOpenChange={setRunning} />
           <Refusal say={setToast} />
+          <Title />
         </div>
       </Ready>
     </EditorProvider>
   );
+}
+
+// The browser tab wears the flow's name.
+function Title(): ReactNode {
+  const { flow } = useFlow();
+  const name = flow.name ?? "";
+  useEffect(() => {
+    document.title = name === "" ? "Prometey" : `${name} · Prometey`;
+    return () => {
+      document.title = "Prometey";
+    };
+  }, [name]);
+  return null;
 }
 
 // An edit the server refused: what and why, in the same place as other news.

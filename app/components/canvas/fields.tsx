@@ -44,7 +44,7 @@ export function Frame({ path, label, help, required, problems, tools, refusal, c
       <div className="pm-field-label">
         <label htmlFor={id}>
           {label}
-          {required === false && <span>{t("field.optional")}</span>}
+          {required === false && <span className="pm-optional">{t("field.optional")}</span>}
         </label>
         {tools}
       </div>
