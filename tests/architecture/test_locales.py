@@ -42,8 +42,9 @@ def source() -> str:
 
 @cache
 def built() -> list[re.Pattern[str]]:
-    """Keys the editor builds in place: `status.${run.status}` speaks every key of that form."""
-    found = re.findall(r"`([a-z_.]+)\$\{[^{}`]+\}([a-z_.]*)`", source())
+    """Keys built in place: `status.${run.status}` or f"kind.{kind}" speaks every key of that form."""
+    found = re.findall(r"`([a-z_.]+\.[a-z_]*)\$\{[^{}`]+\}([a-z_.]*)`", source())
+    found += re.findall(r'f"([a-z_.]+\.[a-z_]*)\{[^{}"]+\}([a-z_.]*)"', source())
     return [re.compile(re.escape(head) + r"\w+" + re.escape(tail)) for head, tail in found]
 
 
