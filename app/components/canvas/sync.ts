@@ -228,7 +228,8 @@ export class FlowStore {
     this.pending = this.pending.filter(({ op_id }) => !refused.has(op_id));
     const first = answer.revision - taken.length + 1;
     const ours = taken.map(({ op_id, op }, index) => ({ op_id, op, revision: first + index }));
-    const plain = base + answer.operations.length + taken.length === answer.revision && refused.size === 0;
+    const counted = base + answer.operations.length + taken.length === answer.revision && refused.size === 0;
+    const plain = counted && !taken.some(({ op }) => renames(op));
     if (plain) this.take([...answer.operations, ...ours]);
     else await this.catchUp(new Set(taken.map(({ op_id }) => op_id)));
     const [refusal] = answer.rejected;
@@ -244,6 +245,7 @@ export class FlowStore {
       if (edit.revision > at + 1) return void this.catchUp();
       arrived.add(edit.op_id);
       if (edit.revision <= at) continue;
+      if (renames(edit.op as Op)) return void this.catchUp();
       try {
         base = apply(base, edit.op as Op);
       } catch (error) {
@@ -328,6 +330,11 @@ export class FlowStore {
     this.snapshot = { ...this.snapshot, ...part };
     for (const listener of this.listeners) listener();
   }
+}
+
+// A renamed node changes templates, and what is a reference in one that does not parse the server alone decides.
+function renames(op: Op): boolean {
+  return op.op === "node.rename_id" || (op.op === "batch" && op.ops.some(renames));
 }
 
 // Whether the second edit overwrites all that the first one did.
