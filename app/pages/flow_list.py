@@ -62,13 +62,14 @@ def _import() -> rx.Component:
     )
 
 
-def _create() -> rx.Component:
+def _create(test_id: str = "new-flow") -> rx.Component:
+    """The button and its dialog. Which is open is no business of the state: a click counts before it is there."""
     button = rx.el.button(
         rx.icon("plus", size=14),
         words("ui.flows.new"),
         type="button",
         class_name="pm-button",
-        data_testid="new-flow",
+        data_testid=test_id,
         custom_attrs={"data-look": "primary"},
     )
     return rx.dialog.root(
@@ -82,8 +83,6 @@ def _create() -> rx.Component:
             class_name="pm-dialog",
             aria_describedby=rx.Var("undefined"),
         ),
-        open=FlowListState.creating,
-        on_open_change=FlowListState.set_creating,
     )
 
 
@@ -191,14 +190,7 @@ def _empty() -> rx.Component:
         rx.icon("workflow", size=28, stroke_width=1.5),
         rx.el.h2(words("ui.flows.empty_title")),
         rx.el.p(words("ui.flows.empty")),
-        rx.el.button(
-            rx.icon("plus", size=14),
-            words("ui.flows.new"),
-            type="button",
-            class_name="pm-button",
-            on_click=FlowListState.set_creating(True),  # type: ignore[operator]
-            custom_attrs={"data-look": "primary"},
-        ),
+        _create("new-flow-here"),
         class_name="pm-empty",
     )
 

@@ -40,12 +40,10 @@ class FlowListState(SessionState):
     problem: str = ""
     search: str = ""
     kind: str = ""
-    creating: bool = False
-    busy: bool = False
 
     @rx.event
     async def open(self) -> Any:
-        self.creating, self.busy, self.search, self.kind = False, False, "", ""
+        self.search, self.kind = "", ""
         return await self._load()
 
     @rx.event
@@ -63,10 +61,6 @@ class FlowListState(SessionState):
         return await self._load(len(self.rows) + PAGE)
 
     @rx.event
-    def set_creating(self, creating: bool) -> None:
-        self.creating = bool(creating)
-
-    @rx.event
     async def create(self, template: str, kind: str) -> Any:
         """A new flow from a template, or an empty one of a kind."""
         principal = await self._principal()
@@ -78,7 +72,6 @@ class FlowListState(SessionState):
                 made = await flows.create(session, principal, body, self.locale)
         except AppError as error:
             return rx.toast.error(self._sentence(error))
-        self.creating = False
         return rx.redirect(f"/flows/{made.id}")
 
     @rx.event
