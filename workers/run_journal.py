@@ -85,7 +85,9 @@ class RunJournal:
         )
 
     def _memory(self, events: Sequence[Event]) -> dict[str, Any]:
-        """What the conversation shall remember of these events' assignments."""
+        """What the conversation shall remember of these events' assignments. It knows nothing of simulations."""
+        if self._run.simulate:
+            return {}
         return {
             name: value
             for event in events
@@ -97,7 +99,7 @@ class RunJournal:
     def _rows(self, sent: Sequence[Mapping[str, Any]], end: End | None) -> list[Message]:
         """The messages as rows of the conversation; a run that said nothing says its output at the end."""
         run = self._run
-        if run.conversation_id is None:
+        if run.conversation_id is None or run.simulate:
             return []
         said = list(sent)
         if end is not None and not sent and not self._sent:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from app.capabilities import Completion, Llm, ModelRequest
+from app.capabilities import Channel, Completion, Http, Llm, ModelRequest
 from app.core.settings import Settings
 from app.flows.node_type import ErrorKind, Message, NodeError, Result, Suspend
 from app.flows.perform import make_perform
@@ -16,6 +16,7 @@ from app.realtime.publish import RedisSink
 from app.repositories.leases import Claimed
 from app.services.snapshots import Snapshot
 from workers import sub_runs
+from workers.simulation import Intentions, RecordingChannel, RecordingHttp
 
 Ring = Callable[[UUID], Awaitable[None]]
 
@@ -32,6 +33,7 @@ class Wiring:
 
     def perform(self, run: Claimed, snapshot: Snapshot, sink: RedisSink, ring: Ring) -> Perform:
         """What performs the steps of one run."""
+        intentions = Intentions()
 
         def bindings(node: str, path: str) -> dict[str, Any]:
             key = f"{run.id}:{node}:{path}"
@@ -39,12 +41,19 @@ class Wiring:
             # Streams are read straight from the wire, which costs less than a whole answer through the SDK.
             shown = emit.delta if run.options.get("stream") else _unheard
             llm = _WithOptions(self._llm.bind(shown, key), run.options)
-            return {"llm": llm, "http": self._http, "channel": _ConversationChannel(key), "emit": emit}
+            http: Http = self._http
+            channel: Channel = _ConversationChannel(key)
+            if run.simulate:
+                meant = intentions.of(node, path)
+                http, channel = RecordingHttp(http, meant), RecordingChannel(channel, meant)
+            return {"llm": llm, "http": http, "channel": channel, "emit": emit}
 
         inner = make_perform(snapshot.plan, bindings, simulate=run.simulate)
 
         async def perform(request: StepRequest) -> Result:
-            result = await inner(request)
+            step = request.node.id, request.path
+            intentions.begin(*step)
+            result = intentions.told(*step, await inner(request))
             if not (isinstance(result, Suspend) and result.wait["kind"] == sub_runs.SUBFLOW):
                 return result
             ready, detached = await sub_runs.prepare(run, request.node.id, request.path, result.wait)

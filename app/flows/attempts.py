@@ -145,6 +145,8 @@ def _succeeded(request: StepRequest, result: Next, attempts: int, at: str, taken
         event["messages"] = [dict(message) for message in result.messages]
     if result.usage is not None:
         event["usage"] = dict(result.usage)
+    if result.effects:
+        event["effects"] = [_plain(dict(effect)) for effect in result.effects]
     return event
 
 

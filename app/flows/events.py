@@ -36,7 +36,10 @@ class RunStarted(TypedDict):
 
 
 class StepSucceeded(TypedDict):
-    """`error` is set when the policy turned a failure into a default value or the `error` port."""
+    """`error` is set when the policy turned a failure into a default value or the `error` port.
+
+    `effects` is what the step of a simulated run would have done.
+    """
 
     type: Literal["step.succeeded"]
     node: str
@@ -46,6 +49,7 @@ class StepSucceeded(TypedDict):
     state: NotRequired[dict[str, Json]]
     messages: NotRequired[list[dict[str, Json]]]
     usage: NotRequired[dict[str, Json] | None]
+    effects: NotRequired[list[dict[str, Json]]]
     error: NotRequired[ErrorValue | None]
     attempts: int
     started_at: str

@@ -10,7 +10,7 @@ from app.flows.plan import Plan
 from app.flows.scheduler import State, apply
 
 SHOWN_BYTES: Final = 8_192
-_STEP_FIELDS: Final = ("ports", "duration_ms", "usage", "attempts", "error", "started_at")
+_STEP_FIELDS: Final = ("ports", "duration_ms", "usage", "attempts", "error", "started_at", "effects")
 
 
 class Feed:

@@ -105,7 +105,8 @@ class Next:
     """Leave by `ports` (one name, or several where the type says so) with `output`.
 
     `state` holds assignments to `state.<name>`; `messages` what was sent to the conversation; `usage` what a
-    model call cost: `{"model", "prompt_tokens", "completion_tokens", "cost_usd"}`.
+    model call cost: `{"model", "prompt_tokens", "completion_tokens", "cost_usd"}`; `effects` what a step of a
+    simulated run would have done.
     """
 
     port: str | tuple[str, ...]
@@ -113,6 +114,7 @@ class Next:
     state: Mapping[str, JsonValue] = field(default_factory=dict)
     messages: tuple[Message, ...] = ()
     usage: Mapping[str, JsonValue] | None = None
+    effects: tuple[Mapping[str, JsonValue], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,7 @@ class StepView(_View):
     output: Any = None
     error: Any = None
     usage: dict[str, Any] | None = None
+    effects: Annotated[list[Any], Field(description="What the step of a simulated run would have done.")] = []
     ports: list[str] = []
     started_at: str | None = None
     duration_ms: float | None = None

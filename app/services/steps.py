@@ -43,6 +43,7 @@ def _result(event: dict[str, Any]) -> dict[str, Any]:
         "output": event.get("output"),
         "error": error,
         "usage": event.get("usage"),
+        "effects": list(event.get("effects", ())),
         "ports": list(event.get("ports", ())),
         "started_at": event.get("started_at") or event.get("at"),
         "duration_ms": event.get("duration_ms"),

@@ -58,6 +58,7 @@ export function LastRun({ nodeId }: { nodeId: string }): ReactNode {
         </div>
       )}
       {state.status === "running" && state.text !== "" && <Shown label={t("run.output")} value={state.text} />}
+      {step?.effects !== undefined && step.effects.length > 0 && <Shown label={t("run.would_have")} value={step.effects} />}
       <details className="pm-details" open={state.status === "failed" || undefined}>
         <summary>{t("run.input")}</summary>
         <Shown label="" value={step?.input} />

@@ -268,6 +268,8 @@ export interface StepView {
   started_at: string | null;
   duration_ms: number | null;
   attempts: number;
+  // What the step of a simulated run would have done.
+  effects?: JsonObject[];
 }
 
 // What a run reports while it goes. Deltas carry seq 0: they are transient.
@@ -284,6 +286,7 @@ export interface LiveEvent {
     usage?: Usage | null;
     duration_ms?: number;
     attempts?: number;
+    effects?: JsonObject[];
     [name: string]: unknown;
   };
 }
