@@ -1,5 +1,6 @@
 """Whatever is killed, the product comes back by itself and has forgotten nothing."""
 
+import json
 import os
 import secrets
 import signal
@@ -49,6 +50,31 @@ ECHO = {
 }
 
 
+RETRIED = {"retry": {"max": 8, "backoff_s": 0.5}}
+ASK_TWICE = {
+    **ECHO,
+    "nodes": [
+        {"id": "start", "type": "trigger.call"},
+        *(
+            {
+                "id": name,
+                "type": "ai.llm",
+                "params": {"model": "demo/assistant", "system": "The shop opens at nine.", "prompt": "When?"},
+                "policy": RETRIED,
+            }
+            for name in ("first", "second")
+        ),
+        {"id": "result", "type": "output.result", "params": {"value": "{{ nodes.second.text }}"}},
+    ],
+    "edges": [
+        {"id": "e1", "source": "start", "target": "first"},
+        {"id": "e2", "source": "first", "target": "second"},
+        {"id": "e3", "source": "second", "target": "result"},
+    ],
+}
+UNDER_WAY = 30
+
+
 def part_pid(stack: Stack, name: str) -> int | None:
     """The process of a part: a child of the supervisor, found by its command line."""
     children = Path(f"/proc/{stack.process.pid}/task/{stack.process.pid}/children").read_text().split()
@@ -82,12 +108,26 @@ def echoed(client: httpx.Client, word: str) -> bool:
     return run.status_code == 201 and run.json()["output"] == word
 
 
+def begun(client: httpx.Client) -> str:
+    run = client.post("/api/runs", json={"flow": ASK_TWICE, "input": {"word": ""}})
+    assert run.status_code == 201, run.text
+    run_id: str = run.json()["id"]
+    return run_id
+
+
+def ended_well(client: httpx.Client, run_id: str) -> bool:
+    run = client.get(f"/api/runs/{run_id}").json()
+    assert run["status"] not in ("failed", "cancelled"), run
+    return bool(run["status"] == "succeeded" and "nine" in run["output"])
+
+
 @pytest.mark.parametrize("name", MARKS)
 def test_a_killed_part_is_back_and_runs_go_on(stack: Stack, name: str) -> None:
     with httpx.Client(base_url=stack.url, timeout=60) as client:
         signed_in(client, *stack.demo)
         flow_id = client.post("/api/flows/import", json=ECHO).json()["id"]
         before = until(lambda: part_pid(stack, name), 10)
+        runs = [begun(client) for _ in range(UNDER_WAY)]
 
         os.kill(before, signal.SIGKILL)
 
@@ -95,6 +135,11 @@ def test_a_killed_part_is_back_and_runs_go_on(stack: Stack, name: str) -> None:
         until(lambda: client.get("/api/health/ready").status_code == 200, 30)
         assert client.get(f"/api/flows/{flow_id}").json()["name"] == "Echo"
         until(lambda: echoed(client, f"after {name}"), 40)
+        for run_id in runs:
+            until(lambda run_id=run_id: ended_well(client, run_id), 60)
+        events = client.get(f"/api/runs/{runs[-1]}/events", headers={"accept": "application/x-ndjson"})
+        numbers = [json.loads(line)["seq"] for line in events.text.splitlines() if line.strip()]
+        assert [number for number in numbers if number] == list(range(1, max(numbers) + 1))
 
 
 def test_a_killed_supervisor_leaves_nothing_running_and_loses_nothing(tmp_path: Path) -> None:

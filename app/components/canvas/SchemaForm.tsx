@@ -68,6 +68,8 @@ export function SchemaForm({ schema, value, onChange, problems, prefix = "", nod
   const { t } = useEditor();
   const properties = schema.properties ?? {};
   const shown = Object.entries(properties).filter(([, part]) => applies(part, value, properties));
+  // In a list people read names; the id of the file comes last.
+  if (prefix !== "") shown.sort(([one], [other]) => Number(one === "id") - Number(other === "id"));
   const field = ([name, part]: [string, Schema]) => {
     const Field = fieldOf(part);
     const path = prefix + name;

@@ -65,7 +65,10 @@ export function sentenceParts(node: FlowNode, type: NodeType, t: Translate): Par
       continue;
     }
     const schema = type.params_schema.properties?.[name];
-    parts.push(...valueParts(node.params?.[name] ?? schema?.default, schema, t));
+    const value = node.params?.[name] ?? schema?.default;
+    // A node that assigns nothing but builds an object is described by the object.
+    const empty = isObject(value) && Object.keys(value).length === 0;
+    parts.push(...valueParts(empty ? node.params?.["output"] : value, schema, t));
   }
   return parts;
 }
