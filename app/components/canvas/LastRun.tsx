@@ -1,5 +1,6 @@
 // What a node received, gave and cost in the run that is on the canvas.
 
+import { ChevronRight } from "lucide-react";
 import { useEffect, useState, type ReactNode } from "react";
 import { useEditor, useNodeRun, useRun } from "./context";
 import { StatusMark } from "./NodeCard";
@@ -60,11 +61,15 @@ export function LastRun({ nodeId }: { nodeId: string }): ReactNode {
       {state.status === "running" && state.text !== "" && <Shown label={t("run.output")} value={state.text} />}
       {step?.effects !== undefined && step.effects.length > 0 && <Shown label={t("run.would_have")} value={step.effects} />}
       <details className="pm-details" open={state.status === "failed" || undefined}>
-        <summary>{t("run.input")}</summary>
+        <summary>
+          <ChevronRight size={14} /> {t("run.input")}
+        </summary>
         <Shown label="" value={step?.input} />
       </details>
       <details className="pm-details" open>
-        <summary>{t("run.output")}</summary>
+        <summary>
+          <ChevronRight size={14} /> {t("run.output")}
+        </summary>
         <Shown label="" value={step?.output ?? state.output} />
       </details>
     </div>
