@@ -14,6 +14,7 @@ from app.pages.settings import settings
 from app.state.access import AccessState
 from app.state.editor import EditorState
 from app.state.flow_list import FlowListState
+from app.state.locks import give_back_cancelled_locks
 from app.state.session import SessionState
 from app.state.settings import SettingsState
 
@@ -37,6 +38,7 @@ def _font(name: str) -> rx.Component:
     return font
 
 
+give_back_cancelled_locks()
 app = rx.App(
     theme=rx.theme(accent_color="orange", gray_color="sand", radius="medium", has_background=False),
     stylesheets=["/prometey.css"],

@@ -89,9 +89,9 @@ class DataDir:
         except OSError:
             handle.close()
             running = self.running()
-            raise EmbeddedError(
-                "embedded.already_running", folder=str(self.root), url=running.url if running else "?"
-            ) from None
+            if running is None:  # it has the lock, but serves no more or not yet
+                raise EmbeddedError("embedded.folder_in_use", folder=str(self.root)) from None
+            raise EmbeddedError("embedded.already_running", folder=str(self.root), url=running.url) from None
         self._lock = handle
 
     def release(self) -> None:

@@ -149,6 +149,7 @@ def _watched(context: BrowserContext, test_name: str) -> Iterator[Page]:
     pictures = ROOT / "test-results"
     pictures.mkdir(exist_ok=True)
     if not page.is_closed():
-        page.screenshot(path=pictures / f"{test_name}.png")
+        page.screenshot(path=pictures / f"{test_name.replace('/', '_')}.png")
+        page.goto("about:blank")  # closing amid a navigation can hang Chromium
     context.close()
     assert not errors, errors

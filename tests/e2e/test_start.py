@@ -9,6 +9,8 @@ from playwright.sync_api import Page, expect
 def test_the_printed_address_shows_the_product(page: Page, base_url: str) -> None:
     page.goto(base_url)
     expect(page).to_have_title(re.compile("Prometey"), timeout=15_000)
+    page.wait_for_url("**/login")
+    expect(page.get_by_test_id("submit")).to_be_enabled()
 
 
 def test_an_unknown_address_is_not_found_and_a_flow_address_is_a_page(base_url: str) -> None:

@@ -1,0 +1,35 @@
+"""A page's lock on its state is released however the page is left."""
+
+import asyncio
+import contextlib
+
+from redis.asyncio import Redis
+from reflex.istate.manager.redis import StateManagerRedis
+from reflex.istate.manager.token import BaseStateToken
+
+from app.state.locks import give_back_cancelled_locks
+from app.state.session import SessionState
+
+
+async def test_a_page_that_is_left_while_it_loads_locks_nobody_out(redis_url: str) -> None:
+    give_back_cancelled_locks()
+    connection: Redis = Redis.from_url(redis_url)
+    manager = StateManagerRedis(redis=connection)
+    token = BaseStateToken(ident="page", cls=SessionState)
+
+    async def load() -> None:
+        async with manager._lock(token):
+            await asyncio.sleep(0)
+
+    for turns in [*range(40)] * 5:
+        loading = asyncio.create_task(load())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        if turns % 3 == 0:
+            await asyncio.sleep(0.0005)
+        loading.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await loading
+        await asyncio.sleep(0.005)
+        assert not await connection.exists(manager._lock_key(token)), turns
+    await connection.aclose()
