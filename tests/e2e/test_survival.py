@@ -4,6 +4,8 @@ import json
 import os
 import secrets
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -166,3 +168,19 @@ def test_a_killed_supervisor_leaves_nothing_running_and_loses_nothing(tmp_path: 
     pids = [pid for name in MARKS if (pid := part_pid(second, name))]
     stop(second)
     assert not any(Path(f"/proc/{pid}/exe").exists() for pid in pids)
+
+
+def test_a_second_start_on_the_same_folder_says_where_the_first_one_is(stack: Stack) -> None:
+    again = subprocess.run(
+        [sys.executable, "-m", "app", "up"],
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "DATA_DIR": str(stack.data_dir), "PORT": "0", "LANG": "en"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert again.returncode == 2
+    assert (
+        f"already runs on the data folder {stack.data_dir} (see {stack.url})" in again.stdout + again.stderr
+    )

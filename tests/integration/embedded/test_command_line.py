@@ -54,7 +54,7 @@ def test_a_data_folder_in_use(tmp_path: Path) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         code, said = app("up", DATA_DIR=str(tmp_path), PORT="0")
     assert code == 2
-    assert said.startswith(f"Prometey already runs on the data folder {tmp_path}")
+    assert said.startswith(f"Prometey is just starting or stopping on the data folder {tmp_path}")
 
 
 @pytest.mark.parametrize(
