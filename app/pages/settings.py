@@ -29,7 +29,11 @@ def _block(title: str, *content: rx.Component) -> rx.Component:
 def _person() -> rx.Component:
     return _block(
         "ui.settings.person",
-        rx.el.div(rx.el.div(SettingsState.name), rx.el.div(SettingsState.email, class_name="pm-quiet")),
+        rx.el.div(
+            rx.el.div(SettingsState.name),
+            rx.el.div(SettingsState.email, class_name="pm-quiet"),
+            class_name="pm-person",
+        ),
     )
 
 
