@@ -82,11 +82,12 @@ def sign_up() -> rx.Component:
 
 
 def _submit(key: str) -> rx.Component:
+    """Asleep until the page is live: sent earlier, the browser itself would put the form into the address."""
     return rx.el.button(
         words(key),
         type="submit",
         class_name="pm-button",
-        disabled=AccessState.busy,
+        disabled=AccessState.busy | ~AccessState.is_hydrated,
         data_testid="submit",
         custom_attrs={"data-look": "primary"},
     )

@@ -39,6 +39,16 @@ def test_what_is_wrong_with_a_sign_up_stands_under_its_field(page: Page, stack: 
     expect(page).to_have_url(re.compile("/signup"))
 
 
+def test_a_form_cannot_be_sent_before_the_page_is_live(browser: Browser, base_url: str) -> None:
+    """A browser that sends a form by itself puts the password into the address."""
+    context = browser.new_context(base_url=base_url, java_script_enabled=False)
+    page = context.new_page()
+    for path in ("/login", "/signup"):
+        page.goto(path)
+        expect(page.get_by_test_id("submit")).to_be_disabled()
+    context.close()
+
+
 def test_a_wrong_password_is_a_sentence_and_no_way_in(page: Page, stack: Stack) -> None:
     page.goto("/login")
     page.get_by_test_id("email").fill(stack.demo[0])

@@ -27,15 +27,17 @@ async def test_a_page_that_is_left_while_it_loads_locks_nobody_out(redis_url: st
         async with manager._lock(token):
             await asyncio.sleep(0)
 
-    for turns in [*range(40)] * 5:
-        loading = asyncio.create_task(load())
-        for _ in range(turns):
-            await asyncio.sleep(0)
-        if turns % 3 == 0:
-            await asyncio.sleep(0.0005)
-        loading.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await loading
-        # Long before the lock would expire by itself.
-        await until(partial(_free, connection, manager._lock_key(token)), timeout_s=3, pause_s=0.002)
-    await connection.aclose()
+    try:
+        for turns in [*range(40)] * 5:
+            loading = asyncio.create_task(load())
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            if turns % 3 == 0:
+                await asyncio.sleep(0.0005)
+            loading.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await loading
+            # Long before the lock would expire by itself.
+            await until(partial(_free, connection, manager._lock_key(token)), timeout_s=3, pause_s=0.002)
+    finally:
+        await manager.close()
