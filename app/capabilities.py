@@ -96,7 +96,11 @@ class Emit(Protocol):
 
 
 class NodeContext(Protocol):
-    """What a step sees. `input` is the value on its taken edge(s); `scope` every template name in reach."""
+    """What a step sees. `input` is the value on its taken edge(s); `scope` every template name in reach.
+
+    `rounds` is how often a loop's body ran, `sources` names the nodes whose edges were taken. A step that waited
+    has the `wait` it asked for and the `signal` that ended it: `{"kind": "due"}`, `{"kind": "answer", …}`, ….
+    """
 
     run_id: str
     node_id: str
@@ -106,6 +110,10 @@ class NodeContext(Protocol):
     scope: Mapping[str, Any]
     now: datetime
     simulate: bool
+    rounds: int
+    sources: tuple[str, ...]
+    wait: Mapping[str, Any]
+    signal: Mapping[str, Any]
     llm: Llm
     http: Http
     channel: Channel

@@ -10,8 +10,8 @@ from typing import Any, Final, cast
 import structlog
 from pydantic import BaseModel
 
-from app.flows.events import ErrorValue, Event, StepFailed, StepSucceeded
-from app.flows.node_type import ErrorKind, Next, NodeError, Result, Stop, Suspend
+from app.flows.events import ErrorValue, Event, StepFailed, StepOpened, StepSucceeded, StepWaiting
+from app.flows.node_type import ErrorKind, Next, NodeError, Open, Result, Stop, Suspend
 from app.flows.plan import ERROR_PORT, PlannedNode
 from app.flows.ports import Perform, StepRequest
 
@@ -37,10 +37,12 @@ class Performer:
             result, error, attempt = await self._attempts(request)
         taken_ms = round((time.perf_counter() - began) * 1000, 3)
         if error is not None:
-            return [_by_policy(node, request.path, error_value(error, node.id, attempt), at, taken_ms)]
+            value = error_value(error, node.id, attempt, request.path)
+            return [_by_policy(node, request.path, value, at, taken_ms)]
         if isinstance(result, Suspend):
-            wait = dict(result.wait)
-            return [{"type": "step.waiting", "node": node.id, "path": request.path, "wait": wait, "at": at}]
+            return [_waiting(request, result, at)]
+        if isinstance(result, Open):
+            return [_opened(request, result, at)]
         if isinstance(result, Stop):
             done = _succeeded(request, Next((), None), attempt, at, taken_ms)
             return [done, _stopped(node.id, result, self.now().isoformat())]
@@ -89,7 +91,7 @@ class Performer:
         return min(max(pause_s, error.retry_after_s or 0.0), LONGEST_PAUSE_S)
 
 
-def error_value(error: NodeError, node: str | None, attempts: int) -> ErrorValue:
+def error_value(error: NodeError, node: str | None, attempts: int, place: str = "") -> ErrorValue:
     """An error as it is stored; the sentence is made from its code where it is read."""
     value: ErrorValue = {
         "kind": error.kind.value,
@@ -104,6 +106,8 @@ def error_value(error: NodeError, node: str | None, attempts: int) -> ErrorValue
         value["param"] = error.param
     if error.path is not None:
         value["path"] = error.path
+    if place:
+        value["place"] = place
     return value
 
 
@@ -148,6 +152,32 @@ def _succeeded(request: StepRequest, result: Next, attempts: int, at: str, taken
     if result.effects:
         event["effects"] = [_plain(dict(effect)) for effect in result.effects]
     return event
+
+
+def _waiting(request: StepRequest, result: Suspend, at: str) -> StepWaiting:
+    """A step that waits again counts on, so that no two of its waits are the same."""
+    before = request.wait or {}
+    wait: dict[str, Any] = {**result.wait, "round": before.get("round", 0) + 1}
+    event: StepWaiting = {
+        "type": "step.waiting", "node": request.node.id, "path": request.path, "wait": wait, "at": at
+    }  # fmt: skip
+    if result.messages:
+        event["messages"] = [dict(message) for message in result.messages]
+    return event
+
+
+def _opened(request: StepRequest, result: Open, at: str) -> StepOpened:
+    return {
+        "type": "step.opened",
+        "node": request.node.id,
+        "path": request.path,
+        "first": request.rounds,
+        "count": result.count,
+        "parallel": max(result.parallel, 1),
+        "on_error": result.on_error,
+        "again": result.again,
+        "at": at,
+    }
 
 
 def _by_policy(

@@ -8,6 +8,7 @@ anything that follows it starts.
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, Literal, cast
 
@@ -16,12 +17,24 @@ from app.flows.events import ErrorValue, Event, LiveEvent
 from app.flows.live import Feed
 from app.flows.node_type import ErrorKind, NodeError
 from app.flows.plan import Plan, PlannedNode
-from app.flows.ports import DriveResult, EventSink, Fenced, Journal, Perform, StepRequest
-from app.flows.scheduler import State, input_of, outcome, ready, scope_of
+from app.flows.ports import (
+    DriveResult,
+    EventSink,
+    Fenced,
+    Journal,
+    Perform,
+    Signal,
+    Signals,
+    StepRequest,
+)
+from app.flows.run_state import State, StepRef
+from app.flows.scheduler import outcome, ready
+from app.flows.scope import request_for
 
-__all__ = ["DriveResult", "EventSink", "Fenced", "Journal", "Perform", "StepRequest", "drive"]
+__all__ = ["DriveResult", "EventSink", "Fenced", "Journal", "Perform", "Signal", "StepRequest", "drive"]
 
 _BREATH: Final = 64
+_MOST_UNSAVED: Final = 2_000
 
 
 async def drive(
@@ -35,22 +48,43 @@ async def drive(
     max_parallel: int = 16,
     timeout_s: float | None = None,
     cancel: asyncio.Event | None = None,
+    signals: Signals | None = None,
+    nudge: asyncio.Event | None = None,
     sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep,
     jitter: Callable[[], float] = random.random,
 ) -> DriveResult:
     """Take the run as far as it goes. Raises `Fenced` when another driver has it, and what the journal raises.
 
-    `timeout_s` counts from the run's start. Setting `cancel` ends the run as cancelled within a moment. When this
-    call itself is cancelled nothing more is recorded, and another driver may go on.
+    `timeout_s` counts from the run's start, or from this call once the run has waited. Setting `cancel` ends the run
+    as cancelled within a moment. `signals` gives what ends waits of this run; it is asked at first and whenever
+    `nudge` is set. When this call itself is cancelled nothing more is recorded, and another driver may go on.
     """
     performer = Performer(perform, clock, sleep, jitter)
-    driver = _Driver(
-        plan, run_id, journal, sink, performer, max_parallel, timeout_s, cancel or asyncio.Event()
-    )
+    bells = _Bells(cancel or asyncio.Event(), nudge or asyncio.Event())
+    driver = _Driver(plan, run_id, journal, sink, performer, max_parallel, timeout_s, bells, signals)
     try:
         return await driver.run()
     finally:
         await driver.close()
+
+
+class _Bells:
+    """What may call a driver that waits for its steps."""
+
+    def __init__(self, cancel: asyncio.Event, nudge: asyncio.Event) -> None:
+        self.cancel, self.nudge = cancel, nudge
+        self._tasks: dict[asyncio.Event, asyncio.Task[Any]] = {}
+
+    def awaited(self) -> list[asyncio.Task[Any]]:
+        for event in (self.cancel, self.nudge):
+            task = self._tasks.get(event)
+            if task is None or (task.done() and not event.is_set()):
+                self._tasks[event] = asyncio.create_task(event.wait())
+        return list(self._tasks.values())
+
+    def close(self) -> None:
+        for task in self._tasks.values():
+            task.cancel()
 
 
 class _Driver:
@@ -63,16 +97,18 @@ class _Driver:
         performer: Performer,
         max_parallel: int,
         timeout_s: float | None,
-        cancel: asyncio.Event,
+        bells: _Bells,
+        signals: Signals | None,
     ) -> None:
         self._plan, self._run_id, self._journal, self._sink = plan, run_id, journal, sink
         self._performer, self._room, self._timeout_s = performer, max(max_parallel, 1), timeout_s
-        self._cancel = cancel
+        self._bells, self._signals = bells, signals
         self._feed = Feed(plan)
         self._seq, self._unsaved = 0, cast(list[Event], [])
         self._untold: list[LiveEvent] = []
-        self._running: dict[str, asyncio.Task[list[Event]]] = {}
-        self._cancelling: asyncio.Task[Any] | None = None
+        self._running: dict[StepRef, asyncio.Task[list[Event]]] = {}
+        self._given_up: list[asyncio.Task[list[Event]]] = []
+        self._began = ""
 
     @property
     def _state(self) -> State:
@@ -82,6 +118,7 @@ class _Driver:
         unsent = await self._load()
         while not self._state.ended:
             durable = await self._collect()
+            await self._hear()
             await self._compute()
             self._interrupt()
             end = outcome(self._plan, self._state)
@@ -89,13 +126,13 @@ class _Driver:
                 await self._stop_running()
                 self._record(cast(Event, {**end, "at": self._now()}))
             starting = [] if end is not None else self._next()
-            for node in starting:
-                durable = self._announce(node, unsent) or durable
+            for ref in starting:
+                durable = self._announce(ref, unsent) or durable
             if durable or end is not None:
                 await self._save()
             await self._tell()
-            for node in starting:
-                self._start(node, node.id in unsent)
+            for ref in starting:
+                self._start(ref, ref in unsent)
             if end is None and not self._running:
                 if self._state.waits:
                     await self._save()
@@ -108,10 +145,9 @@ class _Driver:
     async def close(self) -> None:
         """Leave nothing running behind."""
         await self._stop_running()
-        if self._cancelling is not None:
-            self._cancelling.cancel()
+        self._bells.close()
 
-    async def _load(self) -> set[str]:
+    async def _load(self) -> set[StepRef]:
         """Replay. The answer names steps that acted, or may have, without anybody knowing what came of it."""
         events = await self._journal.load(self._run_id)
         if not events:
@@ -119,42 +155,72 @@ class _Driver:
         for event in events:
             self._untold += self._feed.take(event)
         self._seq = len(events)
+        waited = any(event["type"] == "step.waiting" for event in events)
+        self._began = self._now() if waited else self._state.started_at
+        if self._state.waits:
+            self._bells.nudge.set()
         await self._tell()
-        return {node for node in self._state.sent if self._plan.by_id[node].index in self._state.ready}
+        return {ref for ref in self._state.sent if ref in self._state.ready}
 
     async def _collect(self) -> bool:
-        """Record the steps that have finished, in file order."""
-        done = [name for name, task in self._running.items() if task.done()]
-        for name in sorted(done, key=lambda each: self._plan.by_id[each].index):
-            for event in self._running.pop(name).result():
+        """Record the steps that have finished, in file order; give up those that no longer matter."""
+        done = [ref for ref, task in self._running.items() if task.done()]
+        for ref in sorted(done, key=self._order):
+            for event in self._running.pop(ref).result():
                 self._record(event)
+        for ref in [each for each in self._running if not self._matters(each)]:
+            task = self._running.pop(ref)
+            task.cancel()
+            self._given_up.append(task)
         return bool(done)
+
+    def _order(self, ref: StepRef) -> tuple[tuple[int, ...], int]:
+        frame = self._state.frames.get(ref.path)
+        return (frame.order if frame else ()), self._plan.by_id[ref.node].index
+
+    def _matters(self, ref: StepRef) -> bool:
+        return ref in self._state.ready or ref in self._state.waits
+
+    async def _hear(self) -> None:
+        """Let waiting steps go on for which a signal came."""
+        if self._signals is None or not self._bells.nudge.is_set():
+            return
+        self._bells.nudge.clear()
+        for signal in await self._signals():
+            ref = StepRef(signal.node, signal.path)
+            wait = self._state.waits.get(ref)
+            if wait is not None and ref not in self._running:
+                request = replace(self._request(ref), wait=wait, signal=signal.value)
+                self._running[ref] = asyncio.create_task(self._performer.events(request))
 
     async def _compute(self) -> None:
         """Perform steps without effects until there are none."""
         count = 0
         while True:
-            nodes = [node for node in self._ready() if _inline(node)]
-            if not nodes or outcome(self._plan, self._state) is not None:
+            refs = [ref for ref in self._ready() if _inline(self._plan.by_id[ref.node])]
+            if not refs or outcome(self._plan, self._state) is not None:
                 return
-            for node in nodes:
-                for event in await self._performer.events(self._request(node)):
+            for ref in refs:
+                if ref not in self._state.ready:
+                    continue  # an earlier one of these made it pointless
+                for event in await self._performer.events(self._request(ref)):
                     self._record(event)
                 count += 1
                 if count % _BREATH == 0:
                     await asyncio.sleep(0)
-                if self._state.stopped or self._cancel.is_set():
+                if len(self._unsaved) > _MOST_UNSAVED:
+                    await self._save()
+                if self._state.stopped or self._bells.cancel.is_set():
                     return
 
-    def _ready(self) -> list[PlannedNode]:
-        steps = ready(self._plan, self._state, self._running)
-        return [self._plan.by_id[step.node] for step in steps]
+    def _ready(self) -> tuple[StepRef, ...]:
+        return ready(self._plan, self._state, self._running)
 
     def _interrupt(self) -> None:
         """End the run where somebody asks for it or its time is over."""
         if self._state.stopped or self._state.ended:
             return
-        if self._cancel.is_set():
+        if self._bells.cancel.is_set():
             self._stop("cancelled", None)
         elif (left_s := self._left_s()) is not None and left_s <= 0:
             fault = NodeError(ErrorKind.TIMEOUT, "run.timeout", timeout_s=self._timeout_s)
@@ -167,40 +233,37 @@ class _Driver:
                 {"type": "run.stopped", "outcome": how, "node": None, "message": "", "error": error, "at": at}
             )
 
-    def _next(self) -> list[PlannedNode]:
+    def _next(self) -> list[StepRef]:
         free = self._room - len(self._running)
-        return [node for node in self._ready() if not _inline(node)][: max(free, 0)]
+        return [ref for ref in self._ready() if not _inline(self._plan.by_id[ref.node])][: max(free, 0)]
 
-    def _announce(self, node: PlannedNode, unsent: set[str]) -> bool:
+    def _announce(self, ref: StepRef, unsent: set[StepRef]) -> bool:
         """Before an unsafe step acts, the journal knows that it will."""
-        if node.effects != "unsafe" or not _acts(node) or node.id in unsent:
+        node = self._plan.by_id[ref.node]
+        if node.effects != "unsafe" or not _acts(node) or ref in unsent:
             return False
-        self._record({"type": "step.sent", "node": node.id, "path": "", "at": self._now()})
+        self._record({"type": "step.sent", "node": ref.node, "path": ref.path, "at": self._now()})
         return True
 
-    def _start(self, node: PlannedNode, unknown: bool) -> None:
-        refused = NodeError(ErrorKind.UPSTREAM, "step.outcome_unknown") if unknown else self._unpaid(node)
-        steps = self._performer.events(self._request(node), refused=refused)
-        self._running[node.id] = asyncio.create_task(steps)
+    def _start(self, ref: StepRef, unknown: bool) -> None:
+        refused = NodeError(ErrorKind.UPSTREAM, "step.outcome_unknown") if unknown else self._unpaid(ref)
+        steps = self._performer.events(self._request(ref), refused=refused)
+        self._running[ref] = asyncio.create_task(steps)
 
-    def _unpaid(self, node: PlannedNode) -> NodeError | None:
+    def _unpaid(self, ref: StepRef) -> NodeError | None:
         limit = self._plan.flow.settings.budget_usd
-        if limit is None or node.type.category != "ai" or self._state.usage["cost_usd"] < limit:
+        category = self._plan.by_id[ref.node].type.category
+        if limit is None or category != "ai" or self._state.usage["cost_usd"] < limit:
             return None
         return NodeError(ErrorKind.BUDGET, "run.budget_spent", limit=limit)
 
-    def _request(self, node: PlannedNode) -> StepRequest:
-        step_input = input_of(self._plan, self._state, node)
-        scope = scope_of(self._state, self._run_id, step_input)
-        key = f"{self._run_id}:{node.id}::1"
-        return StepRequest(self._run_id, node, "", step_input, scope, 1, key, self._performer.now())
+    def _request(self, ref: StepRef) -> StepRequest:
+        return request_for(self._plan, self._state, ref, self._run_id, self._performer.now())
 
     def _record(self, event: Event) -> None:
         """Apply now, store with the next save. What no longer matters is not recorded."""
-        silent = event["type"] in ("step.sent", "run.stopped") and not self._state.stopped
-        seen = self._feed.take(event)
-        self._untold += seen
-        if seen or silent:
+        self._untold += self._feed.take(event)
+        if self._feed.changes is not None:
             self._unsaved.append(event)
 
     async def _save(self) -> None:
@@ -216,14 +279,13 @@ class _Driver:
             await self._sink.publish(self._run_id, events)
 
     async def _wait(self) -> None:
-        """Until a step finishes, somebody cancels, or the time is over."""
-        if self._cancelling is None:
-            self._cancelling = asyncio.create_task(self._cancel.wait())
-        awaited = [*self._running.values(), self._cancelling]
+        """Until a step finishes, somebody calls, or the time is over."""
+        awaited = [*self._running.values(), *self._bells.awaited()]
         await asyncio.wait(awaited, timeout=self._left_s(), return_when=asyncio.FIRST_COMPLETED)
 
     async def _stop_running(self) -> None:
-        tasks, self._running = list(self._running.values()), {}
+        tasks, self._running = [*self._running.values(), *self._given_up], {}
+        self._given_up = []
         for task in tasks:
             task.cancel()
         if tasks:
@@ -232,7 +294,7 @@ class _Driver:
     def _left_s(self) -> float | None:
         if self._timeout_s is None:
             return None
-        began = datetime.fromisoformat(self._state.started_at)
+        began = datetime.fromisoformat(self._began)
         return max(self._timeout_s - (self._performer.now() - began).total_seconds(), 0.0)
 
     def _now(self) -> str:

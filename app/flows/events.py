@@ -11,7 +11,7 @@ Json = Any
 
 
 class ErrorValue(TypedDict):
-    """A located error as stored, shown and put on the `error` port."""
+    """A located error as stored, shown and put on the `error` port. `place` is the step's path in containers."""
 
     kind: str
     code: str
@@ -21,6 +21,7 @@ class ErrorValue(TypedDict):
     node: str | None
     param: NotRequired[str | None]
     path: NotRequired[str | None]
+    place: NotRequired[str]
     context: NotRequired[dict[str, Json]]
 
 
@@ -70,6 +71,24 @@ class StepWaiting(TypedDict):
     node: str
     path: str
     wait: dict[str, Json]
+    messages: NotRequired[list[dict[str, Json]]]
+    at: str
+
+
+class StepOpened(TypedDict):
+    """A container goes into its body for frames `first` to `first + count - 1`; see `node_type.Open`.
+
+    A map's items are not repeated here: they follow from its params. Its end follows from its frames.
+    """
+
+    type: Literal["step.opened"]
+    node: str
+    path: str
+    first: int
+    count: int
+    parallel: int
+    on_error: str
+    again: bool
     at: str
 
 
@@ -101,7 +120,7 @@ class RunEnded(TypedDict):
     at: str
 
 
-Event = RunStarted | StepSucceeded | StepFailed | StepWaiting | StepSent | RunStopped | RunEnded
+Event = RunStarted | StepSucceeded | StepFailed | StepWaiting | StepOpened | StepSent | RunStopped | RunEnded
 
 
 class LiveEvent(TypedDict):

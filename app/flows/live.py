@@ -1,45 +1,54 @@
 """What readers of a run see: numbered live events, derived from the journal alone, so they can always be rebuilt."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any, Final
 
 import orjson
 
 from app.flows.events import Event, LiveEvent
 from app.flows.plan import Plan
-from app.flows.scheduler import State, apply
+from app.flows.run_state import Changes, Closed, State
+from app.flows.scheduler import apply
+
+Told = tuple[str, str | None, str, dict[str, Any] | None]
 
 SHOWN_BYTES: Final = 8_192
 _STEP_FIELDS: Final = ("ports", "duration_ms", "usage", "attempts", "error", "started_at", "effects")
 
 
 class Feed:
-    """Numbers events while they come. `state` is the run after all of them."""
+    """Numbers events while they come. `state` is the run after all of them, `changes` what the last one brought."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan, self._seq, self._waiting = plan, 0, False
-        self.state = State()
+        self.state: State = State()
+        self.changes: Changes | None = None
 
     def take(self, event: Event) -> list[LiveEvent]:
-        """Apply an event: what happened, then newly skipped and newly started steps, in file order."""
-        changes = apply(self._plan, self.state, event)
+        """Apply an event: what happened, what that closed, then newly skipped and newly started steps."""
+        changes = self.changes = apply(self._plan, self.state, event)
         if changes is None:
             return []
         nodes = self._plan.nodes
         found = _main(event)
-        found += [("step.skipped", nodes[place].id, None) for place in changes.skipped]
-        found += [("step.started", nodes[place].id, None) for place in changes.ready]
-        rests = bool(self.state.waits) and not (self.state.ready or self.state.stopped or self.state.ended)
+        for closed in changes.closed:
+            found.append(_closed(nodes[closed.place].id, closed, event))
+        found += [("step.skipped", nodes[place].id, path, None) for place, path in changes.skipped]
+        found += [("step.started", nodes[place].id, path, None) for place, path in changes.ready]
+        state = self.state
+        rests = bool(state.waits) and not (state.ready or state.stopped or state.ended)
         if rests and not self._waiting:
-            found.append(("run.waiting", None, {"nodes": sorted(self.state.waits)}))
+            data = {"nodes": sorted({ref.node for ref in state.waits})}
+            found.append(("run.waiting", None, "", data))
         self._waiting = rests
         return [self._numbered(*each) for each in found]
 
-    def _numbered(self, kind: str, node: str | None, data: dict[str, Any] | None) -> LiveEvent:
+    def _numbered(self, kind: str, node: str | None, path: str, data: dict[str, Any] | None) -> LiveEvent:
         self._seq += 1
         event: LiveEvent = {"seq": self._seq, "type": kind}
         if node is not None:
-            event["node"], event["path"] = node, ""
+            event["node"], event["path"] = node, path
         if data is not None:
             event["data"] = data
         return event
@@ -51,22 +60,44 @@ def live(plan: Plan, events: Iterable[Any]) -> list[LiveEvent]:
     return [each for event in events for each in feed.take(event)]
 
 
-def _main(event: Any) -> list[tuple[str, str | None, dict[str, Any] | None]]:
+def _main(event: Any) -> list[Told]:
     kind = event["type"]
     if kind == "run.started":
-        return [
-            (kind, None, {"trigger": event["trigger"], "input": _shown(event["input"]), "at": event["at"]})
-        ]
+        data = {"trigger": event["trigger"], "input": _shown(event["input"]), "at": event["at"]}
+        return [(kind, None, "", data)]
     if kind in ("step.succeeded", "step.failed"):
         data = {name: event[name] for name in _STEP_FIELDS if event.get(name) is not None}
         if kind == "step.succeeded":
             data["output"] = _shown(event["output"])
-        return [(kind, event["node"], data)]
+        return [(kind, event["node"], event["path"], data)]
     if kind == "step.waiting":
-        return [(kind, event["node"], {"kind": event["wait"].get("kind"), "at": event["at"]})]
+        data = {"kind": event["wait"].get("kind"), "at": event["at"], "due_at": event["wait"].get("due_at")}
+        return [(kind, event["node"], event["path"], data)]
     if kind in ("run.succeeded", "run.failed", "run.cancelled"):
-        return [(kind, None, {name: event[name] for name in ("output", "error", "usage", "at")})]
+        return [(kind, None, "", {name: event[name] for name in ("output", "error", "usage", "at")})]
     return []
+
+
+def _closed(node: str, closed: Closed, event: Any) -> Told:
+    """A container's end, as if it had an event of its own."""
+    took_ms = _milliseconds(closed.started_at, event.get("started_at")) + (event.get("duration_ms") or 0)
+    data: dict[str, Any] = {"started_at": closed.started_at, "duration_ms": round(took_ms, 3), "attempts": 1}
+    if closed.error is not None:
+        data["error"] = closed.error
+    if closed.failed:
+        return "step.failed", node, closed.path, data
+    return (
+        "step.succeeded",
+        node,
+        closed.path,
+        {**data, "ports": list(closed.ports), "output": _shown(closed.output)},
+    )
+
+
+def _milliseconds(begin: str, end: str | None) -> float:
+    if end is None:
+        return 0.0
+    return max((datetime.fromisoformat(end) - datetime.fromisoformat(begin)).total_seconds() * 1000, 0.0)
 
 
 def _shown(value: Any) -> Any:

@@ -138,21 +138,63 @@ class WaitSpec(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Suspend:
-    """Hold no worker: record `wait` and go on when something resolves it with a port and an output."""
+    """Hold no worker: record `wait` and go on when a signal ends it. `messages` are said on the way."""
 
     wait: WaitSpec
+    messages: tuple[Message, ...] = ()
 
 
-Result = Next | Stop | Suspend
+@dataclass(frozen=True, slots=True)
+class Open:
+    """Go into a container's body `count` times, at most `parallel` at once.
+
+    `on_error` says what a failed body means: `stop` fails the container, `skip` leaves the item out, `collect`
+    lists its error. With `again` the container is asked anew once these are through.
+    """
+
+    count: int
+    parallel: int = 1
+    on_error: Literal["stop", "skip", "collect"] = "stop"
+    again: bool = False
+
+
+Result = Next | Stop | Suspend | Open
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A node type with a body. Its body begins at `port`; `done` is the port by which it leaves in the end.
+
+    `items` reads a map's items from the rendered params; None for a loop, which goes round with its input.
+    """
+
+    port: str
+    done: str
+    items: Callable[[Any], list[Any]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """A node type that goes on before all its edges are known: after `needs` of them were taken.
+
+    With `cancels` the steps that lead nowhere else are then given up.
+    """
+
+    needs: int
+    cancels: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class PortList:
-    """Output ports that come from a list param: one per item (`item[id_field]`, labelled `item[label_field]`)."""
+    """Output ports that come from a list param: one per item (`item[id_field]`, labelled `item[label_field]`).
+
+    Where an id `repeats`, its items share one port.
+    """
 
     param: str
     id_field: str = "id"
     label_field: str = "name"
+    repeats: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +204,8 @@ class NodeType:
     `output=None` with `passes_input=True` means the output is the node's input. `output_schema`, where given,
     computes the output's JSON Schema from the raw params (and the flow's `inputs` schema) for the checker; an
     empty answer means "the input". `effects_of` narrows `effects` for given params (a GET only reads).
-    `starts_with` are the params a new node of this type begins with.
+    `starts_with` are the params a new node of this type begins with. `container` makes it a frame around other
+    nodes, `join` lets it go on early. `resume(params, ctx)` continues a step that waited, with `ctx.signal`.
     """
 
     key: str
@@ -184,6 +227,9 @@ class NodeType:
     migrations: tuple[Callable[[dict[str, Any]], dict[str, Any]], ...] = ()
     effects_of: Callable[[Mapping[str, Any]], Effects] | None = None
     starts_with: Mapping[str, Any] = field(default_factory=dict)
+    container: Container | None = None
+    join: Callable[[Mapping[str, Any]], Join] | None = None
+    resume: Callable[[Any, Any], Awaitable[Result]] | None = None
 
     def effects_for(self, params: Mapping[str, Any]) -> Effects:
         """The effect class of a node with these raw params."""
@@ -199,7 +245,7 @@ class NodeType:
             for item in (items if isinstance(items, list | tuple) else ())
             if isinstance(item, Mapping) and item.get(self.port_list.id_field)
         )
-        return listed + self.ports
+        return (tuple(dict.fromkeys(listed)) if self.port_list.repeats else listed) + self.ports
 
 
 class Catalog(Protocol):

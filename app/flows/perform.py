@@ -16,8 +16,11 @@ def make_perform(plan: Plan, bindings: Bindings, *, simulate: bool = False) -> P
     """`bindings(node, path)` gives `llm`, `http`, `channel` and `emit` of one step; asked only when one is used."""
 
     async def perform(request: StepRequest) -> Result:
-        params = request.node.params.render(request.scope)
-        return await request.node.type.run(params, StepContext(plan, request, bindings, simulate))
+        node_type, params = request.node.type, request.node.params.render(request.scope)
+        context = StepContext(plan, request, bindings, simulate)
+        if request.signal is not None and node_type.resume is not None:
+            return await node_type.resume(params, context)
+        return await node_type.run(params, context)
 
     return perform
 
@@ -47,6 +50,22 @@ class StepContext:
     @property
     def attempt(self) -> int:
         return self._request.attempt
+
+    @property
+    def rounds(self) -> int:
+        return self._request.rounds
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        return self._request.sources
+
+    @property
+    def wait(self) -> Mapping[str, Any]:
+        return self._request.wait or {}
+
+    @property
+    def signal(self) -> Mapping[str, Any]:
+        return self._request.signal or {}
 
     @property
     def now(self) -> datetime:

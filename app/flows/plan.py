@@ -1,7 +1,7 @@
 """A flow made ready to run: indexed, its templates parsed, frozen. Callers cache plans by semantic hash."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Final, get_args
 
@@ -11,7 +11,7 @@ from app.flows.document import Flow, Node, Policy
 from app.flows.node_type import Catalog, Effects, ErrorKind, NodeError, NodeType, Params, Rendered
 from app.flows.templates import Compiled, TemplateError, compile_value, text
 
-STEP_BUDGET: Final = 10_000
+STEP_BUDGET: Final = 100_000
 ERROR_PORT: Final = "error"
 _REMEMBERED: Final = 256
 
@@ -58,7 +58,11 @@ class PreparedParams:
 
 @dataclass(frozen=True, slots=True)
 class PlannedNode:
-    """One node with everything a step of it needs. `outgoing` lists places in `Plan.edges` by port."""
+    """One node with everything a step of it needs. `outgoing` lists places in `Plan.edges` by port.
+
+    A container's edges into its body are `entries`; `orphans` are body nodes nothing leads to. A join goes on after
+    `needs` edges (0: all that are still coming) and then gives up the nodes of `cancels`.
+    """
 
     id: str
     index: int
@@ -69,6 +73,10 @@ class PlannedNode:
     incoming: tuple[int, ...]
     outgoing: Mapping[str, tuple[int, ...]]
     params: PreparedParams
+    entries: tuple[int, ...] = ()
+    orphans: tuple[int, ...] = ()
+    needs: int | None = None
+    cancels: tuple[int, ...] = ()
 
     @property
     def policy(self) -> Policy:
@@ -77,18 +85,21 @@ class PlannedNode:
     @property
     def main_port(self) -> tuple[str, ...]:
         """The port by which a mocked, disabled or defaulted step leaves."""
+        if self.type.container is not None:
+            return (self.type.container.done,)
         own = [port for port in self.ports if port != ERROR_PORT]
         return ("out",) if "out" in own else tuple(own[:1])
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The graph in file order."""
+    """The graph in file order. `roots` are the nodes outside of containers that nothing leads to."""
 
     flow: Flow
     nodes: tuple[PlannedNode, ...]
     edges: tuple[PlannedEdge, ...]
     by_id: Mapping[str, PlannedNode]
+    roots: tuple[int, ...]
     step_budget: int = STEP_BUDGET
     parsed: dict[int, tuple[Any, Compiled]] = field(default_factory=dict, compare=False, repr=False)
 
@@ -112,10 +123,12 @@ def compile(flow: Flow, catalog: Catalog, *, step_budget: int = STEP_BUDGET) -> 
     places = {node.id: index for index, node in enumerate(flow.nodes)}
     if len(places) != len(flow.nodes):
         raise PlanError("two nodes share an id")
-    edges = tuple(_edges(flow, places))
+    edges = tuple(_edges(flow, places, catalog))
     nodes = tuple(_node(flow, index, edges, catalog) for index in range(len(flow.nodes)))
     _refuse_cycles(nodes, edges)
-    return Plan(flow, nodes, edges, {node.id: node for node in nodes}, step_budget)
+    nodes = tuple(_with_cancels(node, nodes, edges) for node in nodes)
+    roots = tuple(node.index for node in nodes if not node.incoming and node.node.parent is None)
+    return Plan(flow, nodes, edges, {node.id: node for node in nodes}, roots, step_budget)
 
 
 def rendered_kind(model: type[BaseModel], name: str) -> str | None:
@@ -138,10 +151,16 @@ def located(error: TemplateError, param: str) -> NodeError:
     )
 
 
-def _edges(flow: Flow, places: Mapping[str, int]) -> Iterator[PlannedEdge]:
+def _edges(flow: Flow, places: Mapping[str, int], catalog: Catalog) -> Iterator[PlannedEdge]:
     for index, edge in enumerate(flow.edges):
         if edge.source not in places or edge.target not in places:
             raise PlanError(f"edge {edge.id} hangs loose")
+        source, target = flow.nodes[places[edge.source]], flow.nodes[places[edge.target]]
+        node_type = catalog.get(source.type)
+        container = node_type.container if node_type else None
+        entry = container is not None and edge.source_port == container.port
+        if target.parent != (source.id if entry else source.parent):
+            raise PlanError(f"edge {edge.id} crosses the border of a container")
         yield PlannedEdge(index, places[edge.source], places[edge.target], edge.source_port)
 
 
@@ -153,11 +172,18 @@ def _node(flow: Flow, index: int, edges: tuple[PlannedEdge, ...], catalog: Catal
     ports = node_type.out_ports(node.params)
     if node.policy.on_error == "port":
         ports = (*ports, ERROR_PORT)
+    entry = node_type.container.port if node_type.container else None
     outgoing: dict[str, tuple[int, ...]] = {}
     for edge in edges:
         if edge.source == index:
             outgoing[edge.port] = (*outgoing.get(edge.port, ()), edge.index)
+    entries = outgoing.pop(entry, ()) if entry else ()
+    led_to = {edge.target for edge in edges}
+    body = [place for place, each in enumerate(flow.nodes) if each.parent == node.id]
+    if body and entry is None:
+        raise PlanError(f"{node.id} has a body and is no container")
     incoming = sorted((edge for edge in edges if edge.target == index), key=lambda edge: edge.source)
+    join = node_type.join(node.params) if node_type.join else None
     return PlannedNode(
         id=node.id,
         index=index,
@@ -168,7 +194,30 @@ def _node(flow: Flow, index: int, edges: tuple[PlannedEdge, ...], catalog: Catal
         incoming=tuple(edge.index for edge in incoming),
         outgoing=outgoing,
         params=_prepare(node, node_type),
+        entries=entries,
+        orphans=tuple(place for place in body if place not in led_to),
+        needs=join.needs if join and node.enabled else None,
+        cancels=(index,) if join and join.cancels else (),
     )
+
+
+def _with_cancels(
+    node: PlannedNode, nodes: tuple[PlannedNode, ...], edges: tuple[PlannedEdge, ...]
+) -> PlannedNode:
+    """A cancelling join with the nodes that lead to it and nowhere else."""
+    if not node.cancels:
+        return node
+    found = {node.index}
+    stack = [edges[edge].source for edge in node.incoming]
+    while stack:
+        place = stack.pop()
+        each = nodes[place]
+        targets = {edges[edge].target for places in each.outgoing.values() for edge in places}
+        if place in found or each.node.parent != node.node.parent or not targets <= found:
+            continue
+        found.add(place)
+        stack += [edges[edge].source for edge in each.incoming]
+    return replace(node, cancels=tuple(sorted(found - {node.index})))
 
 
 def _prepare(node: Node, node_type: NodeType) -> PreparedParams:
@@ -227,11 +276,19 @@ def _refuse_cycles(nodes: tuple[PlannedNode, ...], edges: tuple[PlannedEdge, ...
     seen = 0
     while free:
         seen += 1
-        for places in nodes[free.pop()].outgoing.values():
-            for place in places:
-                target = edges[place].target
-                left[target] -= 1
-                if not left[target]:
-                    free.append(target)
+        node = nodes[free.pop()]
+        for place in (*node.entries, *(each for places in node.outgoing.values() for each in places)):
+            target = edges[place].target
+            left[target] -= 1
+            if not left[target]:
+                free.append(target)
     if seen != len(nodes):
         raise PlanError("the graph has a cycle")
+    parents = {node.id: node.node.parent for node in nodes}
+    for name in parents:
+        above, around = parents[name], {name}
+        while above is not None:
+            if above in around or above not in parents:
+                raise PlanError(f"{name} stands inside itself or nowhere")
+            around.add(above)
+            above = parents[above]

@@ -36,7 +36,11 @@ class EventSink(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StepRequest:
-    """One attempt of one step. `idempotency_key` is the same for every attempt of the step."""
+    """One attempt of one step. `idempotency_key` is the same for every attempt of the step.
+
+    `rounds` is how often a loop's body ran already, `sources` whose edges led here. A step that waited has the
+    `wait` it recorded and the `signal` that ended it.
+    """
 
     run_id: str
     node: PlannedNode
@@ -46,8 +50,22 @@ class StepRequest:
     attempt: int
     idempotency_key: str
     now: datetime
+    rounds: int = 0
+    sources: tuple[str, ...] = ()
+    wait: Mapping[str, Any] | None = None
+    signal: Mapping[str, Any] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """What ends a wait: `value["kind"]` is `due`, `answer`, `event`, `ended`, …; the rest is for the step's type."""
+
+    node: str
+    path: str
+    value: Mapping[str, Any]
+
+
+Signals = Callable[[], Awaitable[Sequence[Signal]]]
 Perform = Callable[[StepRequest], Awaitable[Result]]
 
 

@@ -5,75 +5,27 @@ Pure: no clock, no I/O, no randomness. `advance` never changes what it is given;
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, cast
 
-from app.flows.events import ErrorValue, Event, RunStarted, RunStopped, StepSucceeded
+from app.flows.events import ErrorValue, Event, RunStarted, RunStopped, StepOpened, StepSucceeded
 from app.flows.node_type import ErrorKind
-from app.flows.plan import Plan, PlannedNode
+from app.flows.plan import ERROR_PORT, Plan, PlannedNode
+from app.flows.run_state import (
+    NO_USAGE,
+    Changes,
+    Closed,
+    Frame,
+    Opened,
+    State,
+    Status,
+    StepRef,
+    inside,
+)
+from app.flows.scope import input_of, scope_of
+
+__all__ = ["Changes", "State", "Status", "StepRef", "advance", "apply", "input_of", "outcome", "ready", "scope_of", "start"]  # fmt: skip
 
 RESULT: Final = "output.result"
-_NO_USAGE: Final[dict[str, Any]] = {"prompt_tokens": 0, "completion_tokens": 0, "cost_usd": 0.0}
-
-
-class Status(StrEnum):
-    """Where a step is. A step that is not reached yet has no status."""
-
-    READY = "ready"
-    WAITING = "waiting"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    SKIPPED = "skipped"
-
-
-class StepRef(NamedTuple):
-    node: str
-    path: str = ""
-
-
-@dataclass(slots=True)
-class Changes:
-    """What one event brought: newly skipped and newly ready nodes, as places in file order."""
-
-    skipped: list[int] = field(default_factory=list)
-    ready: list[int] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class State:
-    """A run so far. `unknown` counts edges still unknown, by node; `taken` lists taken edges, by node."""
-
-    trigger: str | None = None
-    input: Any = None
-    scope: Mapping[str, Any] = field(default_factory=dict)
-    started_at: str = ""
-    variables: dict[str, Any] = field(default_factory=dict)
-    status: dict[str, Status] = field(default_factory=dict)
-    unknown: dict[int, int] = field(default_factory=dict)
-    taken: dict[int, list[int]] = field(default_factory=dict)
-    outputs: dict[str, Any] = field(default_factory=dict)
-    ready: dict[int, None] = field(default_factory=dict)
-    waits: dict[str, dict[str, Any]] = field(default_factory=dict)
-    sent: set[str] = field(default_factory=set)
-    results: dict[str, Any] = field(default_factory=dict)
-    messages: list[dict[str, Any]] = field(default_factory=list)
-    usage: dict[str, Any] = field(default_factory=lambda: dict(_NO_USAGE))
-    steps: int = 0
-    stopped: tuple[str, ErrorValue | None] | None = None
-    end: Mapping[str, Any] | None = None
-
-    @property
-    def ended(self) -> bool:
-        return self.end is not None
-
-    def copy(self) -> "State":
-        return State(
-            self.trigger, self.input, self.scope, self.started_at, self.variables,
-            dict(self.status), dict(self.unknown), {node: list(each) for node, each in self.taken.items()},
-            dict(self.outputs), dict(self.ready), dict(self.waits), set(self.sent), dict(self.results),
-            list(self.messages), dict(self.usage), self.steps, self.stopped, self.end,
-        )  # fmt: skip
 
 
 def start(plan: Plan, run_started: RunStarted) -> State:
@@ -110,11 +62,11 @@ def apply(plan: Plan, state: State, event: Event) -> Changes | None:
     return _step(plan, state, event)
 
 
-def ready(plan: Plan, state: State, running: Collection[str] = ()) -> tuple[StepRef, ...]:
+def ready(plan: Plan, state: State, running: Collection[StepRef] = ()) -> tuple[StepRef, ...]:
     """Steps to perform beside the `running` ones, in file order, as many as the step budget still allows."""
     left = max(plan.step_budget - state.steps - len(running), 0)
-    names = [plan.nodes[place].id for place in sorted(state.ready)]
-    return tuple(StepRef(name) for name in [each for each in names if each not in running][:left])
+    found = sorted(state.ready, key=state.ready.__getitem__) if len(state.ready) > 1 else list(state.ready)
+    return tuple([each for each in found if each not in running][:left])
 
 
 def outcome(plan: Plan, state: State) -> dict[str, Any] | None:
@@ -123,35 +75,12 @@ def outcome(plan: Plan, state: State) -> dict[str, Any] | None:
         return None
     if state.stopped:
         how, error = state.stopped
-        return _end(f"run.{how}", state, error)
+        return _end(plan, f"run.{how}", state, error)
     if state.ready and state.steps >= plan.step_budget:
-        return _end("run.failed", state, _budget_error(plan))
+        return _end(plan, "run.failed", state, _budget_error(plan))
     if state.ready or state.waits:
         return None
-    return _end("run.succeeded", state, None)
-
-
-def input_of(plan: Plan, state: State, node: PlannedNode) -> Any:
-    """The value on the one taken edge, or several by source node id in file order (language §3.3)."""
-    if node.id == state.trigger:
-        return state.input
-    taken = state.taken.get(node.index, ())
-    sources = sorted({plan.edges[edge].source for edge in taken})
-    if len(sources) == 1:
-        return state.outputs[plan.nodes[sources[0]].id]
-    return {plan.nodes[source].id: state.outputs[plan.nodes[source].id] for source in sources}
-
-
-def scope_of(state: State, run_id: str, step_input: Any) -> dict[str, Any]:
-    """Every name a template of the step may use. Values that do not exist are absent."""
-    return {
-        **state.scope,
-        "input": step_input,
-        "trigger": state.outputs.get(state.trigger or "", state.input),
-        "nodes": state.outputs,
-        "state": state.variables,
-        "run": {"id": run_id, "started_at": state.started_at},
-    }
+    return _end(plan, "run.succeeded", state, None)
 
 
 def _start(plan: Plan, state: State, event: RunStarted) -> Changes | None:
@@ -161,109 +90,338 @@ def _start(plan: Plan, state: State, event: RunStarted) -> Changes | None:
     state.trigger, state.input, state.scope = trigger.id, event["input"], event.get("scope") or {}
     state.variables, state.started_at = dict(event.get("state") or {}), event["at"]
     changes = Changes()
-    state.status[trigger.id] = Status.READY
-    state.ready[trigger.index] = None
-    for node in plan.nodes:
-        if not node.incoming and node is not trigger:
-            _skip(plan, state, node, changes)
-    changes.ready.append(trigger.index)
+    top = state.frames[""]
+    _make_ready(state, top, trigger, changes)
+    for place in plan.roots:
+        if place != trigger.index:
+            _skip(plan, state, top, plan.nodes[place], changes)
     changes.skipped.sort()
     return changes
 
 
 def _step(plan: Plan, state: State, event: Any) -> Changes | None:
-    node = plan.by_id.get(event["node"])
-    if node is None or event["path"]:
+    node, frame = plan.by_id.get(event["node"]), state.frames.get(event["path"])
+    if node is None or frame is None:
         return None
-    if state.status.get(node.id) not in (Status.READY, Status.WAITING):
+    status = frame.status.get(node.id)
+    if status is not Status.READY and status is not Status.WAITING:
         return None
-    kind = event["type"]
+    ref, kind = StepRef(node.id, frame.path), event["type"]
     if kind == "step.sent":
-        if node.id in state.sent:
+        if ref in state.sent:
             return None
-        state.sent.add(node.id)
+        state.sent.add(ref)
         return Changes()
     if kind == "step.waiting":
-        if node.id in state.waits:
-            return None
+        return _wait(state, frame, node, event)
+    if kind == "step.opened":
+        return _open(plan, state, frame, node, event)
+    if state.waits.pop(ref, None) is None:
         state.steps += 1
-        state.waits[node.id] = event["wait"]
-        state.status[node.id] = Status.WAITING
-        del state.ready[node.index]
-        return Changes()
-    if state.waits.pop(node.id, None) is None:
-        state.steps += 1
-    state.ready.pop(node.index, None)
-    if kind == "step.failed":
-        state.status[node.id] = Status.FAILED
-        state.stopped = "failed", event["error"]
-        state.ready.clear()
-        return Changes()
-    return _succeed(plan, state, node, event)
-
-
-def _succeed(plan: Plan, state: State, node: PlannedNode, event: StepSucceeded) -> Changes:
-    state.status[node.id] = Status.SUCCEEDED
-    state.outputs[node.id] = event["output"]
-    if assigned := event.get("state"):
-        state.variables = {**state.variables, **assigned}
-    state.messages.extend(event.get("messages") or ())
-    _spend(state, event.get("usage"))
-    if node.type.key == RESULT and not event.get("error") and node.node.enabled:
-        state.results = _in_file_order(plan, {**state.results, node.id: event["output"]})
+    state.ready.pop(ref, None)
+    state.opened.pop(ref, None)
     changes = Changes()
-    for port, edges in node.outgoing.items():
-        for edge in edges:
-            _resolve(plan, state, edge, port in event["ports"], changes)
+    if kind == "step.failed":
+        _fail(plan, state, frame, node, event["error"], changes)
+    else:
+        _succeed(plan, state, frame, node, event, changes)
     changes.skipped.sort()
     changes.ready.sort()
     return changes
 
 
-def _resolve(plan: Plan, state: State, edge: int, taken: bool, changes: Changes) -> None:
+def _wait(state: State, frame: Frame, node: PlannedNode, event: Any) -> Changes | None:
+    """A step waits; one that waits already may wait for something else from now on."""
+    ref = StepRef(node.id, frame.path)
+    if state.waits.get(ref) == event["wait"]:
+        return None
+    if ref not in state.waits:
+        state.steps += 1
+    state.waits[ref] = event["wait"]
+    state.messages.extend(event.get("messages") or ())
+    frame.status[node.id] = Status.WAITING
+    state.ready.pop(ref, None)
+    return Changes()
+
+
+def _succeed(
+    plan: Plan, state: State, frame: Frame, node: PlannedNode, event: StepSucceeded, changes: Changes
+) -> None:
+    if assigned := event.get("state"):
+        state.variables = {**state.variables, **assigned}
+    state.messages.extend(event.get("messages") or ())
+    _spend(state, event.get("usage"))
+    if node.type.key == RESULT and not event.get("error") and node.node.enabled:
+        order = (*frame.order, node.index)
+        if node.id not in state.results or state.results[node.id][0] < order:
+            state.results[node.id] = order, event["output"]
+    _leave(plan, state, frame, node, event["ports"], event["output"], changes)
+    _settle(plan, state, frame, changes)
+
+
+def _leave(
+    plan: Plan,
+    state: State,
+    frame: Frame,
+    node: PlannedNode,
+    ports: Collection[str],
+    output: Any,
+    changes: Changes,
+) -> None:
+    """A step is done: its output is there and its edges become known."""
+    frame.status[node.id] = Status.SUCCEEDED
+    frame.outputs[node.id] = output
+    frame.active -= 1
+    for port, edges in node.outgoing.items():
+        for edge in edges:
+            _resolve(plan, state, frame, edge, port in ports, changes)
+
+
+def _make_ready(state: State, frame: Frame, node: PlannedNode, changes: Changes) -> None:
+    frame.status[node.id] = Status.READY
+    frame.active += 1
+    state.ready[StepRef(node.id, frame.path)] = frame.order, node.index
+    changes.ready.append((node.index, frame.path))
+
+
+def _resolve(plan: Plan, state: State, frame: Frame, edge: int, taken: bool, changes: Changes) -> None:
     """An edge becomes known. Skips propagate without recursion, so that a chain may be of any length."""
     resolved = [(edge, taken)]
     while resolved:
         place, is_taken = resolved.pop()
         node = plan.nodes[plan.edges[place].target]
         if is_taken:
-            state.taken.setdefault(node.index, []).append(place)
-        state.unknown[node.index] = left = state.unknown.get(node.index, len(node.incoming)) - 1
-        if left or node.id in state.status:
+            frame.taken.setdefault(node.index, []).append(place)
+        frame.unknown[node.index] = left = frame.unknown.get(node.index, len(node.incoming)) - 1
+        if node.id in frame.status:
             continue
-        if state.taken.get(node.index):
-            state.status[node.id] = Status.READY
-            state.ready[node.index] = None
-            changes.ready.append(node.index)
+        arrived = len(frame.taken.get(node.index, ()))
+        if left and not (node.needs and arrived >= node.needs):
+            continue
+        if arrived:
+            _make_ready(state, frame, node, changes)
+            if left and node.cancels:
+                _cancel_late(plan, state, frame, node, changes)
         else:
-            state.status[node.id] = Status.SKIPPED
-            changes.skipped.append(node.index)
+            frame.status[node.id] = Status.SKIPPED
+            changes.skipped.append((node.index, frame.path))
             resolved.extend((each, False) for edges in node.outgoing.values() for each in edges)
 
 
-def _skip(plan: Plan, state: State, node: PlannedNode, changes: Changes) -> None:
-    state.status[node.id] = Status.SKIPPED
-    changes.skipped.append(node.index)
+def _skip(plan: Plan, state: State, frame: Frame, node: PlannedNode, changes: Changes) -> None:
+    frame.status[node.id] = Status.SKIPPED
+    changes.skipped.append((node.index, frame.path))
     for edges in node.outgoing.values():
         for edge in edges:
-            _resolve(plan, state, edge, False, changes)
+            _resolve(plan, state, frame, edge, False, changes)
 
 
-def _in_file_order(plan: Plan, values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: values[name] for name in sorted(values, key=lambda each: plan.by_id[each].index)}
+def _cancel_late(plan: Plan, state: State, frame: Frame, join: PlannedNode, changes: Changes) -> None:
+    """A join has what it needs: steps that lead nowhere else are given up, but for those that may have acted."""
+    for place in join.cancels:
+        node = plan.nodes[place]
+        status = frame.status.get(node.id)
+        if status in (Status.SUCCEEDED, Status.FAILED, Status.SKIPPED):
+            continue
+        ref = StepRef(node.id, frame.path)
+        if ref in state.sent:
+            continue
+        if status is not None:
+            _give_up(state, ref)
+            frame.active -= 1
+            changes.ready = [each for each in changes.ready if each != (place, frame.path)]
+        frame.status[node.id] = Status.SKIPPED
+        changes.skipped.append((place, frame.path))
+
+
+def _open(plan: Plan, state: State, frame: Frame, node: PlannedNode, event: StepOpened) -> Changes | None:
+    """A container goes into its body: for all items of a map, or for one more round of a loop."""
+    ref = StepRef(node.id, frame.path)
+    opened = state.opened.get(ref)
+    if node.type.container is None or event["first"] != (opened.next if opened else 0):
+        return None
+    if opened is None:
+        value = input_of(plan, state, frame, node)
+        values: Any = (value,)
+        if node.type.container.items is not None:
+            scope = scope_of(state, frame, "", value)
+            values = node.type.container.items(node.params.render(scope))
+        opened = state.opened[ref] = Opened(
+            values=values,
+            last=value,
+            parallel=event["parallel"],
+            on_error=event["on_error"],
+            again=event["again"],
+            at=event["at"],
+            outer={**frame.outer, **frame.outputs},
+        )
+    opened.count += event["count"]
+    state.steps += 1
+    state.ready.pop(ref, None)
+    frame.status[node.id] = Status.OPEN
+    changes = Changes()
+    _go_on(plan, state, ref, changes)
+    changes.skipped.sort()
+    changes.ready.sort()
+    return changes
+
+
+def _go_on(plan: Plan, state: State, ref: StepRef, changes: Changes) -> None:
+    """Begin as many frames as may run at once; close the container when none is left."""
+    opened, parent, node = state.opened[ref], state.frames[ref.path], plan.by_id[ref.node]
+    while opened.next < opened.count and len(opened.running) < opened.parallel:
+        frame = _enter(plan, state, parent, node, opened)
+        for place in node.entries:
+            _resolve(plan, state, frame, place, True, changes)
+        for place in node.orphans:
+            _skip(plan, state, frame, plan.nodes[place], changes)
+        if not frame.active:
+            _drop(state, opened, frame, _result_of(plan, frame))
+    if opened.running or opened.next < opened.count:
+        return
+    if opened.again:
+        parent.status[node.id] = Status.READY
+        state.ready[ref] = parent.order, node.index
+        return
+    del state.opened[ref]
+    errors = [{"index": index, **opened.errors[index]} for index in sorted(opened.errors)]
+    output = {"results": [opened.results[index] for index in sorted(opened.results)], "errors": errors}
+    _close(plan, state, parent, node, opened, node.main_port, output, None, changes)
+    _settle(plan, state, parent, changes)
+
+
+def _enter(plan: Plan, state: State, parent: Frame, node: PlannedNode, opened: Opened) -> Frame:
+    container, index = node.type.container, opened.next
+    if container is not None and container.items is not None:
+        value = opened.values[index]
+        names: dict[str, Any] = {**parent.names, "item": value, "index": index}
+        if "item" in parent.names:
+            names["outer"] = {
+                name: parent.names[name] for name in ("item", "index", "outer") if name in parent.names
+            }
+    else:
+        value = opened.last
+        names = {**parent.names, "iteration": index}
+    frame = Frame(
+        path=inside(parent.path, node.id, index),
+        order=(*parent.order, node.index, index),
+        owner=StepRef(node.id, parent.path),
+        index=index,
+        value=value,
+        names=names,
+        outer=opened.outer,
+    )
+    state.frames[frame.path] = frame
+    opened.next += 1
+    opened.running.add(index)
+    return frame
+
+
+def _settle(plan: Plan, state: State, frame: Frame, changes: Changes) -> None:
+    """Close the frame when nothing is left to do in it, and go on with its container."""
+    if frame.owner is None or frame.active or frame.path not in state.frames:
+        return
+    opened = state.opened[frame.owner]
+    _drop(state, opened, frame, _result_of(plan, frame))
+    _go_on(plan, state, frame.owner, changes)
+
+
+def _drop(state: State, opened: Opened, frame: Frame, result: Any) -> None:
+    del state.frames[frame.path]
+    opened.running.discard(frame.index)
+    opened.last = result
+    if not opened.again:
+        opened.results[frame.index] = result
+
+
+def _result_of(plan: Plan, frame: Frame) -> Any:
+    """The output of the body's last step, or an object by node id where several end (language §8)."""
+    went_on = {plan.edges[edge].source for edges in frame.taken.values() for edge in edges}
+    last = [name for name in frame.outputs if plan.by_id[name].index not in went_on]
+    if len(last) == 1:
+        return frame.outputs[last[0]]
+    return {
+        name: frame.outputs[name] for name in sorted(last, key=lambda each: plan.by_id[each].index)
+    } or None
+
+
+def _close(
+    plan: Plan,
+    state: State,
+    frame: Frame,
+    node: PlannedNode,
+    opened: Opened,
+    ports: tuple[str, ...],
+    output: Any,
+    error: ErrorValue | None,
+    changes: Changes,
+) -> None:
+    """A container leaves by its ports."""
+    changes.closed.append(Closed(node.index, frame.path, ports, output, error, opened.at))
+    _leave(plan, state, frame, node, ports, output, changes)
+
+
+def _fail(
+    plan: Plan, state: State, frame: Frame, node: PlannedNode, error: ErrorValue, changes: Changes
+) -> None:
+    """A step failed and its policy has no answer: its frame fails, then what the containers around it say."""
+    while True:
+        frame.status[node.id] = Status.FAILED
+        frame.active -= 1
+        if frame.owner is None:
+            state.stopped = "failed", error
+            state.ready.clear()
+            return
+        owner, opened = frame.owner, state.opened[frame.owner]
+        _abandon(state, frame)
+        opened.running.discard(frame.index)
+        if opened.on_error != "stop":
+            if opened.on_error == "collect":
+                opened.errors[frame.index] = error
+            _go_on(plan, state, owner, changes)
+            return
+        frame, node = state.frames[owner.path], plan.by_id[owner.node]
+        _give_up(state, owner)
+        policy = node.policy
+        if policy.on_error != "fail":
+            by_port = policy.on_error == "port"
+            ports = (ERROR_PORT,) if by_port else node.main_port
+            output = dict(error) if by_port else policy.default
+            _close(plan, state, frame, node, opened, ports, output, error, changes)
+            _settle(plan, state, frame, changes)
+            return
+        changes.closed.append(Closed(node.index, frame.path, (), None, error, opened.at))
+
+
+def _abandon(state: State, frame: Frame) -> None:
+    """Forget everything still under way in a frame."""
+    del state.frames[frame.path]
+    for name, status in frame.status.items():
+        if status in (Status.READY, Status.WAITING, Status.OPEN):
+            _give_up(state, StepRef(name, frame.path))
+
+
+def _give_up(state: State, ref: StepRef) -> None:
+    """Forget one step, and its frames where it is an open container."""
+    state.ready.pop(ref, None)
+    state.waits.pop(ref, None)
+    opened = state.opened.pop(ref, None)
+    for index in opened.running if opened else ():
+        _abandon(state, state.frames[inside(ref.path, ref.node, index)])
 
 
 def _spend(state: State, usage: Mapping[str, Any] | None) -> None:
     if usage:
-        state.usage = {name: state.usage[name] + (usage.get(name) or 0) for name in _NO_USAGE}
+        state.usage = {name: state.usage[name] + (usage.get(name) or 0) for name in NO_USAGE}
 
 
-def _end(kind: str, state: State, error: ErrorValue | None) -> dict[str, Any]:
-    results = state.results
+def _end(plan: Plan, kind: str, state: State, error: ErrorValue | None) -> dict[str, Any]:
+    names = sorted(state.results, key=lambda name: plan.by_id[name].index)
+    results = {name: state.results[name][1] for name in names}
     if kind != "run.succeeded" or not results:
         output = None
     else:
-        output = next(iter(results.values())) if len(results) == 1 else dict(results)
+        output = next(iter(results.values())) if len(results) == 1 else results
     return {"type": kind, "output": output, "error": error, "usage": dict(state.usage)}
 
 

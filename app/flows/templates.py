@@ -88,6 +88,14 @@ def compile_value(raw: Any) -> Compiled:
     return Compiled(lambda _scope: raw, (), constant=True)
 
 
+def single_path(source: str) -> tuple[Step, ...] | None:
+    """The path of a string that is exactly one `{{ path }}` without filters; None for any other string."""
+    if not is_template(source) or isinstance(_parse(source), TemplateError):
+        return None
+    parts = [_simple(node) for node in _ENV.from_string(source).nodes]
+    return parts[0][0] if len(parts) == 1 and isinstance(parts[0], tuple) else None
+
+
 def strings(raw: Any, place: str = "") -> Iterator[tuple[str, str]]:
     """Every string of a tree with its place, keys left out."""
     if isinstance(raw, str):

@@ -68,6 +68,9 @@ def node_json(node: NodeType, texts: Mapping[str, Any]) -> Json:
             "id_field": node.port_list.id_field,
             "label_field": node.port_list.label_field,
         },
+        "container": None
+        if node.container is None
+        else {"port": node.container.port, "done": node.container.done},
         "defaults": dict(node.starts_with),
     }
 

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from app.flows.live import live
+from app.flows.live import Feed
+from app.flows.run_state import StepRef
+from app.flows.scope import input_of
 from app.schemas.flow_runs import StepView
 from app.services.snapshots import Snapshot
 
@@ -17,24 +19,32 @@ _STATUS = {
 
 
 def steps_of(snapshot: Snapshot, events: Sequence[Any]) -> list[StepView]:
-    """In the order the steps were reached."""
-    found: dict[tuple[str, str], dict[str, Any]] = {}
-    for event in live(snapshot.plan, events):
-        status = _STATUS.get(event["type"])
-        if status is not None:
-            key = event["node"], event.get("path", "")
-            found.setdefault(key, {"node": key[0], "path": key[1]})["status"] = status
-    results = {
-        (event["node"], event["path"]): event for event in events if "node" in event and "path" in event
-    }
-    started = next((event for event in events if event["type"] == "run.started"), None)
-    for key, event in results.items():
-        if key in found:
-            found[key] |= _result(event)
-    for key, step in found.items():
-        if step["status"] != "skipped":
-            step["input"] = _input(snapshot, key[0], results, started)
+    """In the order the steps were reached. Inputs are those the run itself would have given them."""
+    plan, feed = snapshot.plan, Feed(snapshot.plan)
+    found: dict[StepRef, dict[str, Any]] = {}
+    for event in events:
+        for told in feed.take(event):
+            status = _STATUS.get(told["type"])
+            if status is None:
+                continue
+            ref = StepRef(told["node"], told["path"])
+            step = found.setdefault(ref, {"node": ref.node, "path": ref.path})
+            step["status"] = status
+            frame = feed.state.frames.get(ref.path)
+            if status == "running" and frame is not None:
+                step["input"] = input_of(plan, feed.state, frame, plan.by_id[ref.node])
+            elif (event.get("node"), event.get("path")) == ref:
+                step |= _result(event)
+            elif status in ("succeeded", "failed"):  # a container: its end follows from its last frame
+                step |= _result(told.get("data", {})) | {"output": _closed(snapshot, feed, ref)}
     return [StepView.model_validate(step) for step in found.values()]
+
+
+def _closed(snapshot: Snapshot, feed: Feed, ref: StepRef) -> Any:
+    """A container's whole output: readers are told no more than the beginning of a large one."""
+    place = snapshot.plan.by_id[ref.node].index
+    closed = feed.changes.closed if feed.changes else ()
+    return next((each.output for each in closed if (each.place, each.path) == (place, ref.path)), None)
 
 
 def _result(event: dict[str, Any]) -> dict[str, Any]:
@@ -49,18 +59,3 @@ def _result(event: dict[str, Any]) -> dict[str, Any]:
         "duration_ms": event.get("duration_ms"),
         "attempts": event.get("attempts") or (error or {}).get("attempts") or 0,
     }
-
-
-def _input(snapshot: Snapshot, node: str, results: dict[tuple[str, str], Any], started: Any) -> Any:
-    """What came over the taken edges: one value, or an object by source in file order (language §3.3)."""
-    if started is not None and started["trigger"] == node:
-        return started["input"]
-    taken: dict[str, Any] = {}
-    for edge in snapshot.flow.edges:
-        source = results.get((edge.source, ""))
-        if edge.target == node and source is not None and edge.source_port in source.get("ports", ()):
-            taken[edge.source] = source.get("output")
-    if len(taken) == 1:
-        return next(iter(taken.values()))
-    order = [each.id for each in snapshot.flow.nodes]
-    return {source: taken[source] for source in sorted(taken, key=order.index)} or None

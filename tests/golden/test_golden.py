@@ -41,7 +41,9 @@ def cases() -> Iterator[Any]:
 
 
 def line(event: dict[str, Any]) -> str:
-    return " ".join([event["type"], event.get("node") or "", *event.get("ports", ())]).strip()
+    node = event.get("node") or ""
+    place = f"{event['path']}/{node}" if event.get("path") else node
+    return " ".join([event["type"], place, *event.get("ports", ())]).strip()
 
 
 @pytest.mark.parametrize(("flow", "case"), list(cases()))

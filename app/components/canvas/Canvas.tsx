@@ -67,7 +67,7 @@ export function Canvas({ onSelect, covered, colorMode, handle, children }: Props
 
   const insert = useCallback(
     (type: NodeType, at: Position, from?: { node: string; port: string }) => {
-      const { op, id } = addNode(store.getSnapshot().flow, type, at, from);
+      const { op, id } = addNode(store.getSnapshot().flow, types, type, at, from);
       model.select([id]);
       if (store.dispatch(op)) onSelect([id]);
     },
@@ -122,7 +122,7 @@ export function Canvas({ onSelect, covered, colorMode, handle, children }: Props
         const ends = { source: fromNode.id, sourceHandle: fromHandle.id ?? null, target: toNode.id };
         const reason = refusal(store.getSnapshot().flow, types, ends);
         if (reason !== null && reason !== "connect.itself") say(t(reason));
-        else if (reason === null && fromHandle.type === "source") store.dispatch(connect(store.getSnapshot().flow, ends));
+        else if (reason === null && fromHandle.type === "source") store.dispatch(connect(store.getSnapshot().flow, types, ends));
         return;
       }
       if (fromHandle.type !== "source") return;
@@ -185,7 +185,7 @@ export function Canvas({ onSelect, covered, colorMode, handle, children }: Props
         onNodesChange={model.onNodesChange}
         onEdgesChange={model.onEdgesChange}
         onSelectionChange={onSelectionChange}
-        onConnect={(ends) => store.dispatch(connect(store.getSnapshot().flow, ends))}
+        onConnect={(ends) => store.dispatch(connect(store.getSnapshot().flow, types, ends))}
         onConnectEnd={onConnectEnd}
         isValidConnection={isValid}
         onNodeDragStop={onDragStop}

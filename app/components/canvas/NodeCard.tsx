@@ -130,6 +130,7 @@ function NodeCardView({ data, selected }: NodeProps<CardNode>): ReactNode {
         </span>
         <div className="pm-card-words">
           <strong title={title}>{title}</strong>
+          {node.parent && <span className="pm-card-inside">{t("card.inside", { container: node.parent })}</span>}
           <p>{type === undefined ? t("card.unknown_type", { type: node.type }) : <Parts parts={sentenceParts(node, type, t)} />}</p>
         </div>
         {enabled ? null : (

@@ -109,6 +109,7 @@ export function portsOf(node: FlowNode, type: NodeType | undefined, used: readon
     const items = node.params?.[param];
     for (const item of Array.isArray(items) ? items : []) {
       if (!isObject(item) || typeof item[id_field] !== "string") continue;
+      if (ports.some((port) => port.id === item[id_field])) continue; // rows of one outcome share a port
       const name = item[label_field];
       const label = typeof name === "string" && name !== "" ? name : portLabel(item, id_field, t);
       ports.push({ id: item[id_field], label, known: true });

@@ -24,15 +24,26 @@ export function idFor(flow: Flow, type: NodeType): string {
   return freshId(flow, type.key.split(".").at(-1) ?? type.key);
 }
 
+type Types = ReadonlyMap<string, NodeType>;
+
+// The container that a node stands in when an edge leads to it from here: a body begins at its container's own port.
+function frameOf(flow: Flow, types: Types, from: { node: string; port: string }): string | null {
+  const source = (flow.nodes ?? []).find((node) => node.id === from.node);
+  const container = source === undefined ? undefined : types.get(source.type)?.container;
+  return container != null && container.port === from.port ? from.node : (source?.parent ?? null);
+}
+
 export function addNode(
   flow: Flow,
+  types: Types,
   type: NodeType,
   position: Position,
   from?: { node: string; port: string },
 ): { op: Op; id: string } {
   const id = idFor(flow, type);
+  const parent = from === undefined || !type.has_input ? null : frameOf(flow, types, from);
   const node: FlowNode = {
-    id, type: type.key, v: type.version, title: "", params: structuredClone(type.defaults), policy: {}, parent: null,
+    id, type: type.key, v: type.version, title: "", params: structuredClone(type.defaults), policy: {}, parent,
   };
   const ops: Op[] = [{ op: "node.add", node, position: whole(position) }];
   if (from !== undefined && type.has_input) {
@@ -49,7 +60,7 @@ export interface Ends {
 }
 
 // Why two nodes cannot be connected: the key of a sentence; null when they can.
-export function refusal(flow: Flow, types: ReadonlyMap<string, NodeType>, ends: Ends): string | null {
+export function refusal(flow: Flow, types: Types, ends: Ends): string | null {
   const target = (flow.nodes ?? []).find((node) => node.id === ends.target);
   if (target === undefined) return "connect.nothing";
   if (ends.source === ends.target) return "connect.itself";
@@ -62,10 +73,17 @@ export function refusal(flow: Flow, types: ReadonlyMap<string, NodeType>, ends: 
   return leadsTo(flow, ends.target, ends.source) ? "connect.cycle" : null;
 }
 
-export function connect(flow: Flow, ends: Ends): Op {
+// A node that is joined to a body moves into it.
+export function connect(flow: Flow, types: Types, ends: Ends): Op {
   const { source, sourceHandle, target } = ends;
-  const edge = { id: freshEdgeId(flow), source, source_port: sourceHandle ?? "out", target, target_port: "in" };
-  return { op: "edge.add", edge };
+  const port = sourceHandle ?? "out";
+  const parent = frameOf(flow, types, { node: source, port });
+  const ops: Op[] = [];
+  if (((flow.nodes ?? []).find((node) => node.id === target)?.parent ?? null) !== parent && parent !== target) {
+    ops.push({ op: "node.reparent", id: target, parent });
+  }
+  ops.push({ op: "edge.add", edge: { id: freshEdgeId(flow), source, source_port: port, target, target_port: "in" } });
+  return batch(ops)!;
 }
 
 // Children before their containers; edges of removed nodes go with them.

@@ -1,7 +1,8 @@
 // The icons of node types, by the names the catalogue uses.
 
 import {
-  Bot, Box, Flag, GitBranch, Globe, MessageCircle, OctagonX, Play, Send, Sparkles, Split, Variable, Workflow,
+  Bot, Box, Flag, GitBranch, Globe, Merge, MessageCircle, OctagonX, Play, RefreshCw, Repeat, Send, Sparkles, Split, Table,
+  Variable, Workflow,
   type LucideIcon,
 } from "lucide-react";
 
@@ -10,12 +11,16 @@ export const NODE_ICONS: { readonly [name: string]: LucideIcon } = {
   flag: Flag,
   "git-branch": GitBranch,
   globe: Globe,
+  merge: Merge,
   "message-circle": MessageCircle,
   "octagon-x": OctagonX,
   play: Play,
+  "refresh-cw": RefreshCw,
+  repeat: Repeat,
   send: Send,
   sparkles: Sparkles,
   split: Split,
+  table: Table,
   variable: Variable,
   workflow: Workflow,
 };

@@ -195,6 +195,8 @@ export interface NodeType {
   output_schema: Schema | null;
   ports: Port[];
   port_list: { param: string; id_field: string; label_field: string } | null;
+  // Where the body of a container begins, and the port by which it leaves in the end.
+  container: { port: string; done: string } | null;
   defaults: JsonObject;
 }
 

@@ -34,7 +34,8 @@ class Certainty:
             ports = tuple({edge.source_port for edge in self._graph.outgoing[node_id]})
         node = self._graph.nodes[node_id]
         if not node.enabled or node.policy.mock is not None:
-            ports = ("out",) if "out" in ports else ports[:1]
+            container = self._graph.container(node_id)
+            ports = (container.done,) if container else ("out",) if "out" in ports else ports[:1]
         return ports[0] if len(ports) == 1 else None
 
     def _known(self, node_id: str) -> int:
@@ -44,7 +45,7 @@ class Certainty:
         facts = ~0
         for edge in incoming:
             facts &= self._by(edge)
-        return self._closed(facts, self._graph.upstream[node_id]) if len(incoming) > 1 else facts
+        return self._closed(facts, self._graph.awaited[node_id]) if len(incoming) > 1 else facts
 
     def _by(self, edge: Edge) -> int:
         return (

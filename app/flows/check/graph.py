@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from app.flows.document import Edge, Flow, Node
 from app.flows.migrations import params_now
-from app.flows.node_type import Catalog, NodeType
+from app.flows.node_type import Catalog, Container, Join, NodeType
 
 ERROR_PORT: Final = "error"
 
@@ -47,6 +47,34 @@ class Graph:
         try:
             return params_now(node, node_type)
         except Exception:  # a migration met params no valid file of its version could have
+            return None
+
+    def containers(self, node_id: str) -> list[str]:
+        """The nodes a node stands in, innermost first; ends where a parent is missing or repeats itself."""
+        found: list[str] = []
+        above = self.nodes[node_id].parent
+        while above is not None and above in self.nodes and above not in found and above != node_id:
+            found.append(above)
+            above = self.nodes[above].parent
+        return found
+
+    def container(self, node_id: str) -> Container | None:
+        node_type = self.types.get(node_id)
+        return node_type.container if node_type else None
+
+    def enters(self, edge: Edge) -> bool:
+        """Whether an edge leads from a container into its body."""
+        container = self.container(edge.source)
+        return container is not None and edge.source_port == container.port
+
+    def join(self, node_id: str) -> Join | None:
+        """How an early join joins; None for any other node."""
+        node_type, params = self.types[node_id], self.params[node_id]
+        if node_type is None or node_type.join is None or not self.nodes[node_id].enabled:
+            return None
+        try:
+            return node_type.join(params or {})
+        except Exception:  # params of any shape stand in an unfinished document
             return None
 
     def is_trigger(self, node_id: str) -> bool:
@@ -121,5 +149,19 @@ class Graph:
             bits = 0
             for edge in self.incoming[node_id]:
                 bits |= found[edge.source] | self.bit[edge.source]
+            found[node_id] = bits
+        return found
+
+    @cached_property
+    def awaited(self) -> dict[str, int]:
+        """Per ordered node, a bit set of the nodes that are done or skipped when it starts: an early join waits
+        for no more than what all its edges have in common.
+        """
+        found: dict[str, int] = {}
+        for node_id in self.order:
+            sets = [found[edge.source] | self.bit[edge.source] for edge in self.incoming[node_id]]
+            early, bits = self.join(node_id) is not None, 0
+            for index, each in enumerate(sets):
+                bits = each if not index else bits & each if early else bits | each
             found[node_id] = bits
         return found

@@ -66,7 +66,7 @@ class References:
         if root == "state":
             return self._state(rest)
         if root in _INSIDE:
-            return None if node.parent else ("reference.only_inside", {"name": root})
+            return self._around(node, str(root), rest, reference)
         if root in _BROUGHT:
             return None
         if root not in _ROOTS:
@@ -79,6 +79,8 @@ class References:
         if not rest:
             return None
         graph, wanted = self._graph, str(rest[0])
+        if wanted in graph.containers(node.id):
+            return "reference.still_open", {"name": wanted}
         if wanted not in graph.nodes:
             return "reference.unknown_node", {"name": wanted}
         if node.id not in graph.upstream:
@@ -90,6 +92,24 @@ class References:
         if not self._certainty.surely_ran(wanted, before=node.id) and node.id in graph.reachable:
             return "reference.may_be_skipped", {"name": wanted}
         return self._field(self._schemas.output(wanted), rest[1:], reference)
+
+    def _around(
+        self, node: Node, root: str, rest: tuple[str | int, ...], reference: Reference
+    ) -> tuple[str, dict[str, Any]] | None:
+        """Names that only containers give: `iteration` by loops (a loop's own conditions see it), the rest by maps."""
+        graph = self._graph
+        around = [graph.container(each) for each in graph.containers(node.id)]
+        maps = sum(each is not None and each.items is not None for each in around)
+        own = graph.container(node.id)
+        loops = sum(each is not None and each.items is None for each in (*around, own))
+        enough = loops > 0 if root == "iteration" else maps > (root == "outer")
+        if not enough:
+            return "reference.only_inside", {"name": root}
+        if root == "item":
+            return self._field(self._schemas.item(node.id), rest, reference)
+        if root == "outer" and rest[:1] == ("item",):
+            return self._field(self._schemas.item(node.id, 1), rest[1:], reference)
+        return None
 
     def _state(self, rest: tuple[str | int, ...]) -> tuple[str, dict[str, Any]] | None:
         if not rest or str(rest[0]) in self._graph.flow.state:

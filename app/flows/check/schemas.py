@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from app.flows.check.graph import ERROR_PORT, Graph
 from app.flows.node_type import Output
+from app.flows.templates import single_path
 
 Schema = Mapping[str, Any]
 ANYTHING: Final[Schema] = {}
@@ -45,7 +46,41 @@ class Schemas:
         if len(incoming) != 1:
             return ANYTHING  # one value or an object by source, as the run goes
         edge = incoming[0]
+        if self._graph.enters(edge):
+            return self.item(node_id)
         return ERROR if edge.source_port == ERROR_PORT else self._outputs.get(edge.source, ANYTHING)
+
+    def item(self, node_id: str, outwards: int = 0) -> Schema:
+        """What `item` is inside a body: an element of the list the innermost map goes over."""
+        maps = [each for each in self._graph.containers(node_id) if self._items(each) is not None]
+        if len(maps) <= outwards:
+            return ANYTHING
+        container = maps[outwards]
+        found = self.at(container, self._items(container))
+        return _element(found)
+
+    def at(self, node_id: str, value: Any) -> Schema:
+        """The schema of a raw param value: where it is exactly one path, what that path leads to."""
+        path = single_path(value) if isinstance(value, str) else None
+        if not path:
+            return ANYTHING
+        root, rest = path[0], path[1:]
+        if root == "input":
+            return inside(self.input(node_id), rest)
+        if root == "nodes" and rest:
+            return inside(self.output(str(rest[0])), rest[1:])
+        if root == "item":
+            return inside(self.item(node_id), rest)
+        if root == "trigger" and len(self._graph.triggers) == 1:
+            return inside(self.output(self._graph.triggers[0]), rest)
+        return ANYTHING
+
+    def _items(self, node_id: str) -> Any:
+        """The raw list of a map; None for any other node."""
+        container, params = self._graph.container(node_id), self._graph.params[node_id]
+        if container is None or container.items is None or params is None:
+            return None
+        return params.get("items", "")
 
     def _output(self, node_id: str) -> Schema:
         node, node_type = self._graph.nodes[node_id], self._graph.types[node_id]
@@ -89,6 +124,24 @@ def missing_step(schema: Schema, path: tuple[str | int, ...]) -> int | None:
             return None
         options = following
     return None
+
+
+def inside(schema: Schema, path: tuple[str | int, ...]) -> Schema:
+    """The schema at a path, where there is exactly one; references are followed."""
+    root = schema
+    for step in path:
+        found = [_inside(option, step) for option in _options(schema, root, 0)]
+        known = [each for each in found if each is not None]
+        if len(known) != 1:
+            return ANYTHING
+        schema = known[0]
+    options = _options(schema, root, 0)
+    return options[0] if len(options) == 1 else ANYTHING
+
+
+def _element(schema: Schema) -> Schema:
+    items = schema.get("items") if schema.get("type") == "array" else None
+    return items if isinstance(items, Mapping) and "$ref" not in items else ANYTHING
 
 
 def known_steps(schema: Schema) -> list[str]:

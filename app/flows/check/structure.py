@@ -57,6 +57,9 @@ def _edge(graph: Graph, edge: Edge) -> Iterator[Problem]:
         gone = edge.source if edge.source not in graph.nodes else edge.target
         yield Problem("edge.dangling", edge=edge.id, context={"id": gone})
         return
+    source, target_node = graph.nodes[edge.source], graph.nodes[edge.target]
+    if target_node.parent != (edge.source if graph.enters(edge) else source.parent):
+        yield Problem("edge.crosses_border", node=edge.target, edge=edge.id, context={"source": edge.source})
     ports = graph.ports(edge.source)
     if ports is not None and edge.source_port not in ports:
         code = "edge.error_port_closed" if edge.source_port == ERROR_PORT else "edge.unknown_port"
@@ -79,17 +82,46 @@ def _node(graph: Graph, node: Node) -> Iterator[Problem]:
     if node.id not in graph.reachable and graph.triggers:
         yield Problem("node.unreachable", "warning", node=node.id)
     yield from _parent(graph, node)
+    yield from _join(graph, node)
+    yield from _bound(graph, node)
     yield from _policy(graph, node)
     yield from _ports(graph, node)
 
 
 def _parent(graph: Graph, node: Node) -> Iterator[Problem]:
+    if graph.container(node.id) is not None and not any(
+        each.parent == node.id for each in graph.nodes.values()
+    ):
+        yield Problem("container.empty", "warning", node=node.id)
     if node.parent is None:
         return
+    context = {"parent": node.parent}
     if node.parent not in graph.nodes or node.parent == node.id:
-        yield Problem("parent.unknown", node=node.id, context={"parent": node.parent})
-    elif graph.types[node.parent] is not None:
-        yield Problem("parent.not_container", node=node.id, context={"parent": node.parent})
+        yield Problem("parent.unknown", node=node.id, context=context)
+    elif graph.types[node.parent] is not None and graph.container(node.parent) is None:
+        yield Problem("parent.not_container", node=node.id, context=context)
+    elif node.id in graph.containers(node.parent):
+        yield Problem("parent.cycle", node=node.id, context=context)
+    if graph.is_trigger(node.id):
+        yield Problem("trigger.inside", node=node.id, context=context)
+
+
+def _join(graph: Graph, node: Node) -> Iterator[Problem]:
+    join = graph.join(node.id)
+    edges = len(graph.incoming[node.id])
+    if join is not None and edges and join.needs > edges:
+        context = {"needs": join.needs, "edges": edges}
+        yield Problem("join.never_enough", node=node.id, param="n", context=context)
+
+
+def _bound(graph: Graph, node: Node) -> Iterator[Problem]:
+    """Something that acts on the world, once for each of an unknown number of items."""
+    if _effects(graph, node) not in ("idempotent", "unsafe"):
+        return
+    for parent in graph.containers(node.id):
+        container, params = graph.container(parent), graph.params[parent] or {}
+        if container is not None and container.items is not None and "max_parallel" not in params:
+            yield Problem("map.effects_unbounded", "warning", node=node.id, context={"map": parent})
 
 
 def _policy(graph: Graph, node: Node) -> Iterator[Problem]:

@@ -52,6 +52,28 @@ def test_the_flows_people_start_from_are_sound(path: Path) -> None:
     assert found(codec.load(path.read_text(encoding="utf-8"))) == []
 
 
+CALL = {"id": "t", "type": "trigger.call"}
+LIST = {
+    "type": "object",
+    "properties": {"rows": {"type": "array", "items": {"type": "object", "properties": {"name": {}}}}},
+}
+EACH = {"id": "each", "type": "logic.map", "params": {"items": "{{ input.rows }}", "max_parallel": 2}}
+LOOP = {
+    "id": "loop",
+    "type": "logic.loop",
+    "params": {"until": {"left": "{{ iteration }}", "op": "gte", "right": 2}},
+}
+JOIN = {"id": "j", "type": "logic.join"}
+
+
+def mapped(*nodes: dict[str, Any], edges: str = "t>each each.item>a", each: dict[str, Any] = EACH) -> Flow:
+    return flow(CALL, each, *nodes, edges=edges, kind="task", inputs=LIST)
+
+
+def inner(text: str, parent: str = "each") -> dict[str, Any]:
+    return say("a", text, parent=parent)
+
+
 BRANCH = "t>fork fork.yes>a fork.else>b a>c b>c"
 CASES: dict[str, tuple[Flow, dict[str, Any]]] = {
     "no trigger": (flow(say("a")), {"code": "trigger.missing"}),
@@ -97,6 +119,22 @@ CASES: dict[str, tuple[Flow, dict[str, Any]]] = {
     "item outside a map": (flow(CHAT, say("a", "{{ item.x }}"), edges="t>a"), {"code": "reference.only_inside"}),
     "unknown slot": (flow(CHAT, {"id": "a", "type": "http.request", "params": {"url": "https://a.b", "credential": "crm"}}, edges="t>a"), {"code": "credential.unknown_slot", "param": "credential"}),
     "retries of what is never repeated": (flow(CHAT, {"id": "a", "type": "http.request", "params": {"url": "https://a.b", "method": "POST"}, "policy": {"retry": {"max": 2}}}, edges="t>a"), {"code": "policy.retry_of_unsafe", "severity": "warning"}),
+    "into a body from outside": (mapped(inner("x"), edges="t>each t>a"), {"code": "edge.crosses_border", "node": "a"}),
+    "out of a body": (mapped(inner("x"), say("b"), edges="t>each each.item>a a>b"), {"code": "edge.crosses_border", "node": "b"}),
+    "an item's port leads outside": (mapped(say("b"), edges="t>each each.item>b"), {"code": "edge.crosses_border", "node": "b"}),
+    "containers in each other": (flow(CHAT, EACH | {"parent": "loop"}, LOOP | {"parent": "each"}), {"code": "parent.cycle", "node": "each"}),
+    "trigger in a body": (mapped(inner("x"), CHAT | {"id": "u", "parent": "each"}), {"code": "trigger.inside", "node": "u"}),
+    "empty body": (mapped(edges="t>each"), {"code": "container.empty", "severity": "warning", "node": "each"}),
+    "effects without a bound": (mapped(inner("x"), each=EACH | {"params": {"items": []}}), {"code": "map.effects_unbounded", "severity": "warning", "node": "a"}),
+    "the container from inside": (mapped(inner("{{ nodes.each.results }}")), {"code": "reference.still_open", "node": "a"}),
+    "a body from outside": (mapped(inner("x"), say("b", "{{ nodes.a.text }}"), edges="t>each each.item>a each.done>b"), {"code": "reference.not_upstream", "node": "b"}),
+    "field of an item": (mapped(inner("{{ item.colour }}")), {"code": "reference.unknown_field", "node": "a"}),
+    "field of a body's input": (mapped(inner("{{ input.colour }}")), {"code": "reference.unknown_field", "node": "a"}),
+    "outer of a single map": (mapped(inner("{{ outer.item }}")), {"code": "reference.only_inside", "node": "a"}),
+    "iteration in a map": (mapped(inner("{{ iteration }}")), {"code": "reference.only_inside", "node": "a"}),
+    "while and until": (flow(CHAT, LOOP | {"params": {"max_iterations": 2}}, edges="t>loop"), {"code": "params.invalid", "node": "loop"}),
+    "more branches than there are": (flow(CHAT, say("a"), JOIN | {"params": {"mode": "n_of_m", "n": 2}}, edges="t>a a>j"), {"code": "join.never_enough", "node": "j", "param": "n"}),
+    "behind an early join": (flow(CHAT, say("a"), say("b"), JOIN, say("c", "{{ nodes.a.text }}"), edges="t>a t>b a>j b>j j>c"), {"code": "reference.may_be_skipped", "node": "c"}),
     "inputs": (flow(CHAT, inputs={"type": "nothing"}), {"code": "inputs.malformed"}),
     "state": (flow(CHAT, state={"x": {"scope": "world"}}), {"code": "state.malformed"}),
 }  # fmt: skip
@@ -117,6 +155,11 @@ SOUND = {
     "an open error output": flow(CHAT, say("a", policy={"on_error": "port"}), say("b", "{{ input.message }}"), edges="t>a a.error>b"),
     "the input handed on": flow(CHAT, IF, say("a", "{{ input.message }}"), edges="t>fork fork.yes>a fork.else>a"),
     "declared state": flow(CHAT, say("a", "{{ state.score }}"), edges="t>a", state={"score": {"type": "number", "default": 0}}),
+    "an item and its index": mapped(inner("{{ index }} {{ item.name }}")),
+    "items of an item": flow(CALL, EACH, EACH | {"id": "in", "parent": "each", "params": {"items": "{{ item.cells }}", "max_parallel": 1}}, say("a", "{{ item }} {{ outer.item.name }}", parent="in"), edges="t>each each.item>in in.item>a", kind="task"),
+    "a round's number": flow(CHAT, LOOP, inner("{{ iteration }}", "loop"), edges="t>loop loop.body>a"),
+    "what ran before a map": flow(CHAT, say("p"), EACH | {"params": {"items": "{{ trigger.attachments }}", "max_parallel": 1}}, inner("{{ nodes.p.text }}"), edges="t>p p>each each.item>a"),
+    "an early join's own value": flow(CHAT, say("a"), say("b"), JOIN, say("c", "{{ input.text }} {{ trigger.message }}"), edges="t>a t>b a>j b>j j>c"),
     "names of the run": flow(CHAT, say("a", "{{ run.id }} {{ run.started_at }} {{ contact.name }}"), edges="t>a"),
     "a loop's own name": flow(CHAT, say("a", "{% for x in trigger.attachments %}{{ x.url }}{% endfor %}"), edges="t>a"),
     "a template where a number is asked": flow(CHAT, {"id": "a", "type": "http.request", "params": {"url": "https://a.b", "query": "{{ trigger.contact }}"}}, edges="t>a"),

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from app.flows import codec
 from app.flows.drive import DriveResult, StepRequest, drive
 from app.flows.memory import MemoryJournal, MemorySink
-from app.flows.node_type import Effects, Next, NodeType, Params, Suspend, Value
+from app.flows.node_type import Effects, ErrorKind, Next, NodeError, NodeType, Params, Suspend, Value
 from app.flows.perform import make_perform
 from app.flows.plan import Plan, compile
+from app.nodes import logic_join, logic_loop, logic_map
 from app.nodes.catalog import NodeCatalog
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -24,9 +25,12 @@ class Free(Params):
     value: Value = None
     leave: tuple[str, ...] = ("out",)
     wait: bool = False
+    fail: bool = False
 
 
 async def _answer(params: Free, ctx: Any) -> Next | Suspend:
+    if params.fail:
+        raise NodeError(ErrorKind.INVALID_INPUT, "test.fails")
     if params.wait:
         return Suspend({"kind": "test"})
     return Next(params.leave, ctx.input if params.value is None else params.value)
@@ -45,14 +49,25 @@ CATALOG = NodeCatalog(
         _type("unsafe", "unsafe"),
         _type("model", "read", category="ai"),
         _type("output.result", "none"),
+        logic_map.NODE,
+        logic_loop.NODE,
+        logic_join.NODE,
     )
 )
 
 
 def node(
-    node_id: str, node_type: str = "pure", policy: Mapping[str, Any] | None = None, **params: Any
+    node_id: str,
+    node_type: str = "pure",
+    policy: Mapping[str, Any] | None = None,
+    parent: str | None = None,
+    **params: Any,
 ) -> Any:
-    return {"id": node_id, "type": node_type, "params": params, "policy": dict(policy or {})}
+    """A node; the param `while` is spelled `while_`."""
+    params = {name.rstrip("_"): value for name, value in params.items()}
+    return {
+        "id": node_id, "type": node_type, "params": params, "policy": dict(policy or {}), "parent": parent
+    }  # fmt: skip
 
 
 def edge(arrow: str) -> dict[str, Any]:
@@ -79,11 +94,11 @@ def started(trigger: str = "start", given: Any = None, **more: Any) -> Any:
     }
 
 
-def done(node_id: str, *ports: str, output: Any = None, **more: Any) -> Any:
+def done(node_id: str, *ports: str, path: str = "", output: Any = None, **more: Any) -> Any:
     return {
         "type": "step.succeeded",
         "node": node_id,
-        "path": "",
+        "path": path,
         "ports": list(ports or ("out",)),
         "output": output,
         "attempts": 1,
@@ -110,7 +125,7 @@ def waiting(node_id: str) -> Any:
 
 
 class World:
-    """One run in memory. `before` is called before every performed step; `performed` remembers them."""
+    """One run in memory. `before` is called before every performed step; `performed` remembers them by place."""
 
     def __init__(self, plan: Plan, given: Any = None, journal: MemoryJournal | None = None) -> None:
         self.plan, self.sink, self.journal = plan, MemorySink(), journal or MemoryJournal()
@@ -132,7 +147,7 @@ class World:
         inner = make_perform(self.plan, lambda _node, _path: {})
 
         async def perform(request: StepRequest) -> Any:
-            self.performed.append(request.node.id)
+            self.performed.append(place_of(request.node.id, request.path))
             if self.before is not None:
                 await self.before(request)
             return await inner(request)
@@ -144,18 +159,61 @@ class World:
         return await drive(self.plan, RUN, self.journal, self.sink, perform, lambda: NOW, **options)
 
 
+def place_of(node_id: str, path: str) -> str:
+    return f"{path}/{node_id}" if path else node_id
+
+
 @st.composite
-def graphs(draw: st.DrawFn) -> Plan:
-    """Any acyclic graph: branches, joins, dead ends, several ports, waits and every effect class."""
-    size = draw(st.integers(1, 9))
-    nodes = [node("start", "start")]
-    arrows: set[str] = set()
-    for number in range(size):
+def graphs(draw: st.DrawFn, *, failures: bool = False, joins: bool = True) -> Plan:
+    """Any sound graph: branches, joins, dead ends, several ports, waits, containers and every effect class."""
+    builder = _Graph(draw, failures, joins)
+    builder.fill(None, "start", draw(st.integers(1, 7)), 0)
+    return plan_of(draw(st.permutations(builder.nodes)), sorted(builder.arrows))
+
+
+class _Graph:
+    def __init__(self, draw: st.DrawFn, failures: bool, joins: bool) -> None:
+        self.draw, self.failures, self.joins = draw, failures, joins
+        self.nodes: list[Any] = [node("start", "start")]
+        self.arrows: set[str] = set()
+
+    def fill(self, parent: str | None, entry: str, size: int, depth: int) -> None:
+        """Nodes of one level, each behind the entry or behind earlier ones."""
+        sources = [entry]
+        for _ in range(size):
+            name = f"n{len(self.nodes)}"
+            for _ in range(self.draw(st.integers(0 if parent is None else 1, 3))):
+                self.arrows.add(f"{self.draw(st.sampled_from(sources))} > {name}")
+            sources += self._add(name, parent, depth)
+
+    def _add(self, name: str, parent: str | None, depth: int) -> list[str]:
+        """A node of any kind. Returns the ports later nodes may hang on."""
+        draw, simple = self.draw, ["pure", "pure", "read", "unsafe", "output.result"]
+        containers = ["logic.map", "logic.loop"] if depth < 2 else []
+        kind = draw(st.sampled_from([*simple, *containers, *(["logic.join"] if self.joins else [])]))
+        policy = {"on_error": draw(st.sampled_from(["fail", "default", "port"]))} if self.failures else {}
+        if kind == "logic.join":
+            mode = draw(st.sampled_from([{"mode": "first"}, {"mode": "any", "late": "cancel"}]))
+            self.nodes.append(node(name, kind, parent=parent, **mode))
+            return [name]
+        if kind == "logic.map":
+            params = {
+                "items": list(range(draw(st.integers(0, 3)))),
+                "max_parallel": draw(st.integers(1, 3)),
+                "on_item_error": draw(
+                    st.sampled_from(["stop", "skip", "collect"][: 3 if self.failures else 1])
+                ),
+            }
+            self.nodes.append(node(name, kind, policy, parent, **params))
+            self.fill(name, f"{name}.item", draw(st.integers(0, 3)), depth + 1)
+            return [f"{name}.done"]
+        if kind == "logic.loop":
+            stop = {"left": "{{ iteration }}", "op": "gte", "right": draw(st.integers(0, 3))}
+            self.nodes.append(node(name, kind, policy, parent, until=stop, max_iterations=3))
+            self.fill(name, f"{name}.body", draw(st.integers(0, 3)), depth + 1)
+            return [f"{name}.done", f"{name}.exhausted"]
         leave = draw(st.sampled_from([["out"], ["other"], ["out", "other"], []]))
-        kind = draw(st.sampled_from(["pure", "pure", "read", "unsafe", "output.result"]))
-        nodes.append(node(f"n{number}", kind, leave=leave, wait=draw(st.integers(0, 7)) == 0, value=number))
-        for _ in range(draw(st.integers(0, 3))):
-            source = draw(st.sampled_from(nodes[:-1]))["id"]
-            port = "" if source == "start" else draw(st.sampled_from(["", ".other"]))
-            arrows.add(f"{source}{port} > n{number}")
-    return plan_of(draw(st.permutations(nodes)), sorted(arrows))
+        waits, fails = draw(st.integers(0, 7)) == 0, self.failures and draw(st.integers(0, 4)) == 0
+        more = {"leave": leave, "wait": waits, "fail": fails, "value": len(self.nodes)}
+        self.nodes.append(node(name, kind, policy, parent, **more))
+        return [name, f"{name}.other"]

@@ -69,6 +69,10 @@ class FakeContext:
     attempt: int = 1
     now: datetime = datetime(2026, 11, 20, tzinfo=UTC)
     simulate: bool = False
+    rounds: int = 0
+    sources: tuple[str, ...] = ()
+    wait: Mapping[str, Any] = field(default_factory=dict)
+    signal: Mapping[str, Any] = field(default_factory=dict)
 
     def render(self, value: Any, state: Mapping[str, Any] | None = None) -> Any:
         scope = {**self.scope, "state": {**self.scope.get("state", {}), **(state or {})}}

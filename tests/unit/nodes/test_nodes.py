@@ -273,3 +273,55 @@ class TestResult:
     async def test_a_result_that_does_not_fit_names_the_place(self) -> None:
         error = await refusal("output.result", {"value": {"n": "one"}, "schema": self.SCHEMA})
         assert (error.code, error.param, error.path) == ("result.does_not_fit", "value", "n")
+
+
+class TestRules:
+    ROWS: ClassVar[list[Any]] = [
+        {"when": {"left": 5, "op": "gt", "right": 3}, "outcome": "big", "output": "b"},
+        {"when": {"left": 5, "op": "lt", "right": 3}, "outcome": "small", "output": "s"},
+        {"when": {"left": 5, "op": "eq", "right": 5}, "outcome": "five", "output": "f"},
+    ]
+
+    async def test_the_first_row_that_holds(self) -> None:
+        assert await run("logic.rules", {"rows": self.ROWS}) == Next(
+            ("big",), {"outcome": "big", "output": "b"}
+        )
+
+    async def test_all_rows_that_hold_are_taken(self) -> None:
+        result = await run("logic.rules", {"hit": "all", "rows": self.ROWS})
+        assert result == Next(("big", "five"), {"outcome": "big", "output": "b"})
+
+    async def test_all_rows_that_hold_are_collected(self) -> None:
+        result = await run("logic.rules", {"hit": "collect", "rows": self.ROWS})
+        assert [each["output"] for each in result.output] == ["b", "f"]
+
+    async def test_no_row_leaves_by_else(self) -> None:
+        result = await run("logic.rules", {"rows": self.ROWS[1:2]})
+        assert result == Next(("else",), {"outcome": "else", "output": None})
+
+    def test_rows_of_one_outcome_share_a_port(self) -> None:
+        node = CATALOG.get("logic.rules")
+        assert node is not None
+        assert node.out_ports({"rows": [*self.ROWS, *self.ROWS]}) == ("big", "small", "five", "else")
+
+
+class TestSplit:
+    async def test_the_same_key_always_goes_the_same_way(self) -> None:
+        variants = [{"id": "a", "weight": 1}, {"id": "b", "weight": 1}]
+        ways = [
+            (await run("logic.split_test", {"variants": variants, "sticky_key": f"c{index % 20}"})).port
+            for index in range(60)
+        ]
+        assert ways[:20] == ways[20:40] == ways[40:]
+        assert set(ways) == {"a", "b"}
+
+    async def test_the_weights_are_kept(self) -> None:
+        variants = [{"id": "a", "weight": 9}, {"id": "b", "weight": 1}, {"id": "never", "weight": 0}]
+        ways = [
+            (await run("logic.split_test", {"variants": variants, "sticky_key": f"k{index}"})).output[
+                "variant"
+            ]
+            for index in range(2_000)
+        ]
+        assert 1_700 < ways.count("a") < 1_900
+        assert "never" not in ways
