@@ -88,6 +88,14 @@ class Channel(Protocol):
         """Reply in the run's conversation; the message is stored in the transaction that records the step."""
         ...
 
+    async def opted_out(self) -> bool:
+        """Whether the contact asked for no more messages of sequences."""
+        ...
+
+    async def opt_out(self) -> None:
+        """Remember that the contact wants no more. May be repeated."""
+        ...
+
 
 class Emit(Protocol):
     def delta(self, text: str) -> None:
@@ -119,9 +127,10 @@ class NodeContext(Protocol):
     channel: Channel
     emit: Emit
 
-    def render(self, value: Any, state: Mapping[str, Any] | None = None) -> Any:
+    def render(self, value: Any, state: Mapping[str, Any] | None = None, **names: Any) -> Any:
         """Render a raw value (its strings are templates) in this step's scope.
 
-        `state` holds assignments made earlier in the same step that `state.<name>` should already show.
+        `state` holds assignments made earlier in the same step that `state.<name>` should already show; `names` are
+        further names, as `event`.
         """
         ...

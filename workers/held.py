@@ -1,7 +1,7 @@
 """The runs this process holds: their heartbeats, and the wish to cancel one."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
@@ -9,7 +9,7 @@ import structlog
 
 from app.core.db import unit_of_work
 from app.realtime.hub import GAP, Listener, hub
-from app.realtime.publish import CANCELS
+from app.realtime.publish import CANCELS, NUDGES
 from app.repositories import leases
 from app.repositories.leases import Claimed
 
@@ -22,6 +22,7 @@ class Held:
     def __init__(self, lease_s: float, heartbeat_s: float) -> None:
         self._lease_s, self._heartbeat_s = lease_s, heartbeat_s
         self._runs: dict[UUID, tuple[str, asyncio.Event, asyncio.Task[None] | None]] = {}
+        self._nudges: dict[UUID, asyncio.Event] = {}
 
     @contextmanager
     def hold(self, run: Claimed) -> Iterator[asyncio.Event]:
@@ -36,6 +37,16 @@ class Held:
             if self._runs.get(run.id, ("",))[0] == run.lease_owner:
                 del self._runs[run.id]
 
+    @contextmanager
+    def nudges(self, run: Claimed) -> Iterator[asyncio.Event]:
+        """An event that is set when something that the run waits for may have come."""
+        event = self._nudges[run.id] = asyncio.Event()
+        try:
+            yield event
+        finally:
+            if self._nudges.get(run.id) is event:
+                del self._nudges[run.id]
+
     async def keep_leases(self) -> None:
         """Prolong every lease in one statement; drop runs whose lease another process took."""
         while True:
@@ -47,6 +58,8 @@ class Held:
                 kept = await leases.beat(session, held, self._lease_s)
             for run_id, owner in held:
                 self._judge(run_id, owner, kept)
+            for event in self._nudges.values():  # a word that was missed
+                event.set()
 
     def _judge(self, run_id: UUID, owner: str, kept: dict[UUID, bool]) -> None:
         current = self._runs.get(run_id)
@@ -57,12 +70,24 @@ class Held:
 
     async def hear_cancels(self) -> None:
         """Cancel at once when told so; a missed word comes with the next heartbeat."""
+        await self._hear(CANCELS, self.cancel)
+
+    async def hear_nudges(self) -> None:
+        """Let a driver look for signals when somebody rang for its run in vain."""
+        await self._hear(NUDGES, self.nudge)
+
+    async def _hear(self, channel: str, act: Callable[[str], None]) -> None:
         listener: Listener = asyncio.Queue()
-        await (await hub()).listen(CANCELS, listener)
+        await (await hub()).listen(channel, listener)
         while True:
             message = await listener.get()
             if message != GAP:
-                self.cancel(message.decode())
+                act(message.decode())
+
+    def nudge(self, run_id: str) -> None:
+        event = self._nudges.get(UUID(run_id))
+        if event is not None:
+            event.set()
 
     def cancel(self, run_id: str) -> None:
         held = self._runs.get(UUID(run_id))

@@ -10,6 +10,7 @@ from app.core.settings import get_settings
 from app.integrations import queue
 from app.integrations.llm.loader import warm
 from app.realtime import hub
+from workers import alarms
 from workers.driver_pool import DriverPool
 from workers.run_flow import Runner
 from workers.sweep import say_alive, sweep
@@ -39,7 +40,14 @@ class Process(Middleware):
             await redis.close()
             await db.dispose()
 
-        services = (sweeping, say_alive, runner.held.keep_leases, runner.held.hear_cancels)
+        services = (
+            sweeping,
+            alarms.watch,
+            say_alive,
+            runner.held.keep_leases,
+            runner.held.hear_cancels,
+            runner.held.hear_nudges,
+        )
         self.pool = DriverPool(runner.drive, services, close, settings.worker.runs)
         self.pool.start()
 

@@ -19,14 +19,13 @@ from app.core.settings import WorkerSettings
 from app.flows.drive import DriveResult, Fenced, drive
 from app.flows.node_type import ErrorKind
 from app.integrations import queue
-from app.realtime.publish import ENDED, RedisSink, flow_channel
+from app.realtime.publish import ENDED, NUDGES, RedisSink, flow_channel
 from app.repositories import leases
 from app.repositories.grouping import Grouped
 from app.repositories.journal import JournalWriter
 from app.repositories.leases import Claimed
 from app.services import flow_runs, snapshots
 from app.services.snapshots import Snapshot
-from workers import sub_runs
 from workers.held import Held
 from workers.run_journal import RunJournal, run_started
 from workers.wiring import Wiring
@@ -49,6 +48,8 @@ class Runner:
         """Drive the run as far as it goes, if nobody else does."""
         run = await self._claims((UUID(run_id), f"{uuid4()}"))
         if run is None:
+            # Somebody drives it: there may be something that one should hear.
+            self.sink.news(NUDGES, run_id)
             return
         with self.held.hold(run) as cancel:
             try:
@@ -78,15 +79,20 @@ class Runner:
         if not run.seq and run.flow_id:
             news = {"kind": "run", "run_id": str(run.id)}
             self.sink.news(flow_channel(str(run.flow_id)), orjson.dumps(news))
-        await self._resolve_waits(run, snapshot, journal)
-        result = await self._interpret(run, snapshot, journal, cancel)
+        with self.held.nudges(run) as nudge:
+            result = await self._interpret(run, snapshot, journal, cancel, nudge)
         if result.status == "waiting":
             await self._rest(run, journal)
         else:
             await self._after_end(run, journal)
 
     async def _interpret(
-        self, run: Claimed, snapshot: Snapshot, journal: RunJournal, cancel: asyncio.Event
+        self,
+        run: Claimed,
+        snapshot: Snapshot,
+        journal: RunJournal,
+        cancel: asyncio.Event,
+        nudge: asyncio.Event,
     ) -> DriveResult:
         return await drive(
             snapshot.plan,
@@ -98,6 +104,8 @@ class Runner:
             max_parallel=self._settings.steps_per_run,
             timeout_s=snapshot.flow.settings.timeout_s,
             cancel=cancel,
+            signals=journal.signals,
+            nudge=nudge,
         )
 
     async def _pinned(self, run: Claimed) -> tuple[Snapshot, dict[str, Any]]:
@@ -112,37 +120,17 @@ class Runner:
                 _, remembered = await leases.conversation_state(session, run.conversation_id)
         return snapshot, remembered
 
-    async def _resolve_waits(self, run: Claimed, snapshot: Snapshot, journal: RunJournal) -> None:
-        """Record the end of sub-runs that steps still wait for."""
-        if not run.seq:
-            return
-        events = await journal.load(str(run.id))
-        open_waits = _open_waits(events)
-        if not open_waits:
-            return
-        async with unit_of_work() as session:
-            children = await leases.ended_children(session, run.id)
-        ended = [child for child in children if (child.parent_node, child.parent_path) in open_waits]
-        found = []
-        for child in ended:
-            node = snapshot.flow.node(child.parent_node)
-            if node is not None:
-                wait = open_waits[child.parent_node, child.parent_path]
-                found.append(sub_runs.resolution(child, wait, node.policy))
-        if found:
-            await journal.append(str(run.id), len(events), found)
-
     async def _rest(self, run: Claimed, journal: RunJournal) -> None:
         """Hold no worker while waiting; go on at once when what it waits for is already there."""
-        open_waits = _open_waits(await journal.load(str(run.id)))
         async with unit_of_work() as session:
             wake = await leases.release(session, run, waiting=True)
-            children = await leases.ended_children(session, run.id)
-            wake = wake or any((child.parent_node, child.parent_path) in open_waits for child in children)
+            wake = await journal.rest(session) or wake
             if wake:
                 await leases.wake(session, run.id)
         if wake:
             await ring(run.id)
+        elif journal.asks_people:
+            self.sink.news(ENDED, str(run.id))
 
     async def _after_end(self, run: Claimed, journal: RunJournal) -> None:
         self.sink.news(ENDED, str(run.id))
@@ -190,14 +178,3 @@ async def settle(run_id: UUID) -> None:
         waiting = await leases.settle(session, run_id)
     for other in waiting:
         await ring(other)
-
-
-def _open_waits(events: Sequence[Any]) -> dict[tuple[str, str], Any]:
-    """Waits without a result, by node and path."""
-    waits: dict[tuple[str, str], Any] = {}
-    for event in events:
-        if event["type"] == "step.waiting":
-            waits[event["node"], event["path"]] = event
-        elif event["type"] in ("step.succeeded", "step.failed"):
-            waits.pop((event["node"], event["path"]), None)
-    return waits

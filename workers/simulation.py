@@ -69,3 +69,9 @@ class RecordingChannel:
         message = await self.inner.send(text, buttons, to)
         self.meant.append({"kind": "message", "text": text, "buttons": [dict(each) for each in buttons]})
         return message
+
+    async def opted_out(self) -> bool:
+        return await self.inner.opted_out()
+
+    async def opt_out(self) -> None:
+        self.meant.append({"kind": "opt_out"})

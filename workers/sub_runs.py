@@ -7,14 +7,13 @@ from uuid import UUID, uuid5
 from app.core.clock import now
 from app.core.db import unit_of_work
 from app.errors import AppError
-from app.flows.document import Policy
 from app.flows.node_type import ErrorKind, Next, NodeError, Result, Suspend
 from app.models.flow_runs import FlowRun, RunStatus
 from app.repositories.flow_runs import RunnableFlows, insert_once, pin
-from app.repositories.leases import Claimed, EndedChild
+from app.repositories.leases import Claimed
+from app.repositories.waits import SUBFLOW
 from app.services import flow_runs, snapshots
 
-SUBFLOW: Final = "subflow"
 DEPTH_LIMIT: Final = 25
 
 
@@ -37,7 +36,7 @@ async def prepare(run: Claimed, node: str, path: str, wait: Mapping[str, Any]) -
         ) from None
     ready: dict[str, Any] = {**wait, "data": {**(wait.get("data") or {}), **called}}
     if not ready["data"].get("detach"):
-        return Suspend(ready), None  # type: ignore[arg-type]
+        return Suspend(ready), None
     event = {"node": node, "path": path, "wait": ready}
     row = sub_run_row(run, event)
     row.parent_run_id = None
@@ -92,42 +91,3 @@ def sub_run_row(run: Claimed, event: Mapping[str, Any]) -> FlowRun:
         simulate=run.simulate,
         source=SUBFLOW,
     )
-
-
-def resolution(child: EndedChild, waiting: Mapping[str, Any], policy: Policy) -> dict[str, Any]:
-    """The journal event that ends the parent's wait, by the step's policy where the called run did not succeed."""
-    event: dict[str, Any] = {
-        "type": "step.succeeded",
-        "node": child.parent_node,
-        "path": child.parent_path,
-        "started_at": waiting["at"],
-        "duration_ms": child.duration_ms,
-        "attempts": 1,
-    }
-    if child.status == RunStatus.SUCCEEDED:
-        return {**event, "ports": ["out"], "output": child.output, "usage": child.usage or None}
-    error = _error(child)
-    if policy.on_error == "default":
-        return {**event, "ports": ["out"], "output": policy.default, "error": error}
-    if policy.on_error == "port":
-        return {**event, "ports": ["error"], "output": error, "error": error}
-    del event["attempts"]
-    return {**event, "type": "step.failed", "error": error}
-
-
-def _error(child: EndedChild) -> dict[str, Any]:
-    inner = child.error or {}
-    kind = ErrorKind.CANCELLED if child.status == RunStatus.CANCELLED else ErrorKind.UPSTREAM
-    return {
-        "kind": inner.get("kind", str(kind)),
-        "code": "subflow.failed",
-        "message": inner.get("message", ""),
-        "retryable": False,
-        "attempts": 1,
-        "node": child.parent_node,
-        "context": {
-            "run_id": str(child.id),
-            "reason": inner.get("code", child.status),
-            "inner": inner.get("node"),
-        },
-    }

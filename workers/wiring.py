@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from app.capabilities import Channel, Completion, Http, Llm, ModelRequest
+from app.core.db import unit_of_work
 from app.core.settings import Settings
 from app.flows.node_type import ErrorKind, Message, NodeError, Result, Suspend
 from app.flows.perform import make_perform
@@ -13,7 +14,9 @@ from app.flows.ports import Perform, StepRequest
 from app.integrations.http import AioHttp
 from app.integrations.llm.client import LiteLlm
 from app.realtime.publish import RedisSink
+from app.repositories import waits
 from app.repositories.leases import Claimed
+from app.repositories.waits import SUBFLOW
 from app.services.snapshots import Snapshot
 from workers import sub_runs
 from workers.simulation import Intentions, RecordingChannel, RecordingHttp
@@ -35,14 +38,14 @@ class Wiring:
         """What performs the steps of one run."""
         intentions = Intentions()
 
-        def bindings(node: str, path: str) -> dict[str, Any]:
-            key = f"{run.id}:{node}:{path}"
+        def bindings(request: StepRequest) -> dict[str, Any]:
+            node, path, key = request.node.id, request.path, request.idempotency_key
             emit = _Emit(sink, str(run.id), node, path)
             # Streams are read straight from the wire, which costs less than a whole answer through the SDK.
             shown = emit.delta if run.options.get("stream") else _unheard
             llm = _WithOptions(self._llm.bind(shown, key), run.options)
             http: Http = self._http
-            channel: Channel = _ConversationChannel(key)
+            channel: Channel = _ConversationChannel(key, run.conversation_id)
             if run.simulate:
                 meant = intentions.of(node, path)
                 http, channel = RecordingHttp(http, meant), RecordingChannel(channel, meant)
@@ -54,7 +57,7 @@ class Wiring:
             step = request.node.id, request.path
             intentions.begin(*step)
             result = intentions.told(*step, await inner(request))
-            if not (isinstance(result, Suspend) and result.wait["kind"] == sub_runs.SUBFLOW):
+            if not (isinstance(result, Suspend) and result.wait["kind"] == SUBFLOW):
                 return result
             ready, detached = await sub_runs.prepare(run, request.node.id, request.path, result.wait)
             if detached is not None:
@@ -96,6 +99,7 @@ class _ConversationChannel:
     """Replies in the run's own conversation. The journal stores the message with the step that sent it."""
 
     key: str
+    conversation_id: UUID | None
 
     async def send(
         self, text: str, buttons: Sequence[Mapping[str, str]] = (), to: str | None = None
@@ -103,3 +107,14 @@ class _ConversationChannel:
         if to:
             raise NodeError(ErrorKind.INVALID_INPUT, "channel.no_such_recipient", param="to", to=to)
         return Message(id=self.key, text=text, buttons=[dict(button) for button in buttons])
+
+    async def opted_out(self) -> bool:
+        if self.conversation_id is None:
+            return False
+        async with unit_of_work() as session:
+            return await waits.opted_out(session, self.conversation_id) is not None
+
+    async def opt_out(self) -> None:
+        if self.conversation_id is not None:
+            async with unit_of_work() as session:
+                await waits.opt_out(session, self.conversation_id)

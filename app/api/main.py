@@ -17,6 +17,7 @@ from app.api.routes import (
     flow_templates,
     flows,
     health,
+    inbox,
     models,
     openai,
 )
@@ -33,6 +34,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     flow_edits.router,
     flow_runs.router,
     chat.router,
+    inbox.router,
     models.router,
     openai.router,
     catalog.router,

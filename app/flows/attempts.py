@@ -36,6 +36,9 @@ class Performer:
         if error is None:
             result, error, attempt = await self._attempts(request)
         taken_ms = round((time.perf_counter() - began) * 1000, 3)
+        if request.wait is not None and "since" in request.wait:
+            at = str(request.wait["since"])
+            taken_ms = round((self.now() - datetime.fromisoformat(at)).total_seconds() * 1000, 3)
         if error is not None:
             value = error_value(error, node.id, attempt, request.path)
             return [_by_policy(node, request.path, value, at, taken_ms)]
@@ -53,7 +56,7 @@ class Performer:
             try:
                 return await self._once(request), None, request.attempt
             except NodeError as error:
-                if not _may_retry(request.node, error, request.attempt):
+                if request.signal is not None or not _may_retry(request.node, error, request.attempt):
                     return None, error, request.attempt
                 await self.sleep(self._pause_s(request, error))
             request = replace(request, attempt=request.attempt + 1, now=self.now())
@@ -149,6 +152,8 @@ def _succeeded(request: StepRequest, result: Next, attempts: int, at: str, taken
         event["messages"] = [dict(message) for message in result.messages]
     if result.usage is not None:
         event["usage"] = dict(result.usage)
+    if result.tasks:
+        event["tasks"] = [_plain(dict(task)) for task in result.tasks]
     if result.effects:
         event["effects"] = [_plain(dict(effect)) for effect in result.effects]
     return event
@@ -157,7 +162,11 @@ def _succeeded(request: StepRequest, result: Next, attempts: int, at: str, taken
 def _waiting(request: StepRequest, result: Suspend, at: str) -> StepWaiting:
     """A step that waits again counts on, so that no two of its waits are the same."""
     before = request.wait or {}
-    wait: dict[str, Any] = {**result.wait, "round": before.get("round", 0) + 1}
+    wait: dict[str, Any] = {
+        **result.wait,
+        "round": before.get("round", 0) + 1,
+        "since": before.get("since", at),
+    }
     event: StepWaiting = {
         "type": "step.waiting", "node": request.node.id, "path": request.path, "wait": wait, "at": at
     }  # fmt: skip

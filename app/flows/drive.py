@@ -190,7 +190,8 @@ class _Driver:
             ref = StepRef(signal.node, signal.path)
             wait = self._state.waits.get(ref)
             if wait is not None and ref not in self._running:
-                request = replace(self._request(ref), wait=wait, signal=signal.value)
+                key = f"{self._run_id}:{ref.node}:{ref.path}:{wait.get('round', 1) + 1}"
+                request = replace(self._request(ref), wait=wait, signal=signal.value, idempotency_key=key)
                 self._running[ref] = asyncio.create_task(self._performer.events(request))
 
     async def _compute(self) -> None:

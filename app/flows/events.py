@@ -39,7 +39,7 @@ class RunStarted(TypedDict):
 class StepSucceeded(TypedDict):
     """`error` is set when the policy turned a failure into a default value or the `error` port.
 
-    `effects` is what the step of a simulated run would have done.
+    `effects` is what the step of a simulated run would have done, `tasks` what it gave people to do.
     """
 
     type: Literal["step.succeeded"]
@@ -51,6 +51,7 @@ class StepSucceeded(TypedDict):
     messages: NotRequired[list[dict[str, Json]]]
     usage: NotRequired[dict[str, Json] | None]
     effects: NotRequired[list[dict[str, Json]]]
+    tasks: NotRequired[list[dict[str, Json]]]
     error: NotRequired[ErrorValue | None]
     attempts: int
     started_at: str

@@ -38,8 +38,9 @@ class Feed:
         found += [("step.started", nodes[place].id, path, None) for place, path in changes.ready]
         state = self.state
         rests = bool(state.waits) and not (state.ready or state.stopped or state.ended)
-        if rests and not self._waiting:
-            data = {"nodes": sorted({ref.node for ref in state.waits})}
+        if rests and (not self._waiting or event["type"] == "step.waiting"):
+            kinds = sorted({str(wait.get("kind")) for wait in state.waits.values()})
+            data = {"nodes": sorted({ref.node for ref in state.waits}), "kinds": kinds}
             found.append(("run.waiting", None, "", data))
         self._waiting = rests
         return [self._numbered(*each) for each in found]

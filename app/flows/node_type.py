@@ -6,7 +6,7 @@ Nothing here knows a particular node. Nodes declare `NODE = NodeType(...)`; `app
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Annotated, Any, Literal, NotRequired, Protocol, TypedDict
+from typing import Annotated, Any, Literal, Protocol, TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -106,7 +106,7 @@ class Next:
 
     `state` holds assignments to `state.<name>`; `messages` what was sent to the conversation; `usage` what a
     model call cost: `{"model", "prompt_tokens", "completion_tokens", "cost_usd"}`; `effects` what a step of a
-    simulated run would have done.
+    simulated run would have done; `tasks` what people shall do that nobody waits for.
     """
 
     port: str | tuple[str, ...]
@@ -115,6 +115,7 @@ class Next:
     messages: tuple[Message, ...] = ()
     usage: Mapping[str, JsonValue] | None = None
     effects: tuple[Mapping[str, JsonValue], ...] = ()
+    tasks: tuple[Mapping[str, JsonValue], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,22 +126,16 @@ class Stop:
     message: str = ""
 
 
-class WaitSpec(TypedDict):
-    """What a suspended step waits for; `kind` picks who resolves it. Waits are data, so they survive anything."""
-
-    kind: str
-    flow: NotRequired[str]
-    version: NotRequired[JsonValue]
-    input: NotRequired[JsonValue]
-    due_at: NotRequired[str]
-    data: NotRequired[JsonValue]
-
-
 @dataclass(frozen=True, slots=True)
 class Suspend:
-    """Hold no worker: record `wait` and go on when a signal ends it. `messages` are said on the way."""
+    """Hold no worker: record `wait` and go on when a signal ends it. `messages` are said on the way.
 
-    wait: WaitSpec
+    `wait["kind"]` picks who ends it; waits are data, so they survive anything. At `due_at` (ISO 8601) it ends by
+    itself. `listens` names sources of events that end it: `reply` (in the run's conversation), `webhook`, `kommo`,
+    `task`. `data` is what people are shown. A `subflow` has `flow`, `version` and `input`.
+    """
+
+    wait: Mapping[str, JsonValue]
     messages: tuple[Message, ...] = ()
 
 

@@ -9,11 +9,11 @@ from app.flows.plan import Plan, located
 from app.flows.ports import Perform, StepRequest
 from app.flows.templates import TemplateError
 
-Bindings = Callable[[str, str], Mapping[str, Any]]
+Bindings = Callable[[StepRequest], Mapping[str, Any]]
 
 
 def make_perform(plan: Plan, bindings: Bindings, *, simulate: bool = False) -> Perform:
-    """`bindings(node, path)` gives `llm`, `http`, `channel` and `emit` of one step; asked only when one is used."""
+    """`bindings(request)` gives `llm`, `http`, `channel` and `emit` of one step; asked only when one is used."""
 
     async def perform(request: StepRequest) -> Result:
         node_type, params = request.node.type, request.node.params.render(request.scope)
@@ -87,9 +87,9 @@ class StepContext:
     def emit(self) -> Any:
         return self._capability("emit")
 
-    def render(self, value: Any, state: Mapping[str, Any] | None = None) -> Any:
+    def render(self, value: Any, state: Mapping[str, Any] | None = None, **names: Any) -> Any:
         """Render a raw value. Raises a located `NodeError(invalid_input)`."""
-        scope = self.scope
+        scope = {**self.scope, **names} if names else self.scope
         if state:
             scope = {**scope, "state": {**scope.get("state", {}), **state}}
         try:
@@ -104,7 +104,7 @@ class StepContext:
 
     def _capability(self, name: str) -> Any:
         if self._bound is None:
-            self._bound = self._bindings(self.node_id, self._request.path)
+            self._bound = self._bindings(self._request)
         return self._bound[name]
 
 

@@ -5,6 +5,7 @@ from app.models.api_keys import ApiKey
 from app.models.auth_sessions import AuthSession, EnterCode, RefreshToken
 from app.models.conversations import Conversation, Message
 from app.models.flow_runs import FlowRun, FlowRunEvent
+from app.models.flow_waits import FlowSignal, FlowWait
 from app.models.flows import Flow, FlowEdit, FlowSnapshot, FlowVersion
 
 __all__ = [
@@ -17,8 +18,10 @@ __all__ = [
     "FlowEdit",
     "FlowRun",
     "FlowRunEvent",
+    "FlowSignal",
     "FlowSnapshot",
     "FlowVersion",
+    "FlowWait",
     "Membership",
     "Message",
     "RefreshToken",

@@ -30,7 +30,8 @@ class FlowRun(WorkspaceRow, table=True):
 
     `seq` is the number of its last journal event. `attempts` counts how often a driver took it since its journal
     last grew. `options` are the caller's wishes for model calls. `trigger` is the id of the node that starts.
-    `settled` says that whoever waits for this run's end (parent, next in the conversation) was told.
+    `settled` says that whoever waits for this run's end (parent, next in the conversation) was told. Nobody drives it
+    before `hold_until`.
     """
 
     __tablename__ = "flow_run"
@@ -46,6 +47,7 @@ class FlowRun(WorkspaceRow, table=True):
             "ended_at",
             postgresql_where=sql("NOT settled AND ended_at IS NOT NULL"),
         ),
+        Index("ix_flow_run_held", "hold_until", postgresql_where=sql("hold_until IS NOT NULL")),
         Index(
             "ix_flow_run_active_conversation",
             "conversation_id",
@@ -81,6 +83,7 @@ class FlowRun(WorkspaceRow, table=True):
     attempts: int = 0
     seq: int = 0
     settled: bool = False
+    hold_until: datetime | None = moment(nullable=True)
     rung_at: datetime = moment()
     started_at: datetime | None = moment(nullable=True)
     ended_at: datetime | None = moment(nullable=True)

@@ -7,8 +7,12 @@ from app.flows.node_type import NodeType
 from app.nodes import (
     ai_classify,
     ai_llm,
+    channel_ask,
     channel_send,
     http_request,
+    human_approval,
+    human_takeover,
+    human_task,
     logic_if,
     logic_join,
     logic_loop,
@@ -19,6 +23,9 @@ from app.nodes import (
     logic_stop,
     logic_subflow,
     output_result,
+    sequence_step,
+    time_wait,
+    time_wait_event,
     trigger_call,
     trigger_chat,
 )
@@ -37,8 +44,15 @@ TYPES: tuple[NodeType, ...] = (
     logic_set.NODE,
     logic_subflow.NODE,
     logic_stop.NODE,
+    time_wait.NODE,
+    time_wait_event.NODE,
+    human_approval.NODE,
+    human_task.NODE,
+    human_takeover.NODE,
     http_request.NODE,
     channel_send.NODE,
+    channel_ask.NODE,
+    sequence_step.NODE,
     output_result.NODE,
 )
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from app.capabilities import NodeContext
-from app.flows.node_type import NodeType, Params, Suspend, Value
+from app.flows.node_type import ErrorKind, Next, NodeError, NodeType, Params, Suspend, Value
 
 
 class SubflowParams(Params):
@@ -38,6 +38,22 @@ async def run(params: SubflowParams, _ctx: NodeContext) -> Suspend:
     )
 
 
+async def resume(_params: SubflowParams, ctx: NodeContext) -> Next:
+    """The called run ended. Raises `subflow.failed` with the kind of its error where it did not succeed."""
+    ended = ctx.signal
+    if ended.get("status") == "succeeded":
+        return Next("out", ended.get("output"), usage=ended.get("usage") or None)
+    inner = ended.get("error") or {}
+    kind = ErrorKind.CANCELLED if ended.get("status") == "cancelled" else ErrorKind.UPSTREAM
+    raise NodeError(
+        ErrorKind(inner.get("kind", kind)),
+        "subflow.failed",
+        run_id=ended.get("id"),
+        reason=inner.get("code", ended.get("status")),
+        inner=inner.get("node"),
+    )
+
+
 NODE = NodeType(
     key="logic.subflow",
     version=1,
@@ -48,6 +64,7 @@ NODE = NodeType(
     output=None,
     ports=("out",),
     run=run,
+    resume=resume,
     tool=True,
     output_schema=output_schema,
     starts_with={"flow": "", "input": {}},

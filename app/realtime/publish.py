@@ -16,6 +16,7 @@ from app.flows.events import LiveEvent
 
 ENDED: Final = f"{PREFIX}runs:ended"
 CANCELS: Final = f"{PREFIX}runs:cancel"
+NUDGES: Final = f"{PREFIX}runs:nudge"
 _KEEP_MS: Final = 24 * 3600 * 1000
 _KEEP_ENDED_MS: Final = 5 * 60 * 1000
 _LAST: Final = {"run.succeeded", "run.failed", "run.cancelled"}

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col
 
 from app.errors import NotFound
 from app.models.conversations import Conversation, Message
+from app.models.flow_runs import FlowRun, RunStatus
 from app.repositories.base import WorkspaceRepository
 
 
@@ -44,6 +46,24 @@ class Conversations(WorkspaceRepository[Conversation]):
         return (
             await self.session.scalars(query.order_by(col(Conversation.updated_at).desc()).limit(limit))
         ).all()
+
+    async def queued_run(self, conversation_id: UUID) -> FlowRun | None:
+        """The conversation's newest run that has not begun, held so that no driver takes it meanwhile."""
+        return await self._run(
+            conversation_id, col(FlowRun.status) == RunStatus.QUEUED, col(FlowRun.seq) == 0
+        )
+
+    async def active_run(self, conversation_id: UUID) -> FlowRun | None:
+        """The conversation's newest run that has not ended, held."""
+        return await self._run(conversation_id, col(FlowRun.ended_at).is_(None))
+
+    async def _run(self, conversation_id: UUID, *conditions: ColumnElement[bool]) -> FlowRun | None:
+        query = select(FlowRun).where(
+            col(FlowRun.workspace_id) == self.workspace_id,
+            col(FlowRun.conversation_id) == conversation_id,
+            *conditions,
+        )
+        return await self.session.scalar(query.order_by(col(FlowRun.id).desc()).limit(1).with_for_update())
 
 
 class Messages(WorkspaceRepository[Message]):

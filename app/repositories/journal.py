@@ -6,7 +6,7 @@ append whose lease or number is no longer right changes nothing and raises `Fenc
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +23,8 @@ from app.core.db import unit_of_work
 from app.flows.drive import Fenced
 from app.models.conversations import Message
 from app.models.flow_runs import FlowRun, FlowRunEvent, RunStatus
+from app.models.flow_waits import FlowWait
+from app.repositories import waits
 from app.repositories.grouping import Grouped
 
 _log = structlog.get_logger()
@@ -72,6 +74,17 @@ UPDATE conversation SET updated_at = now(), state = CAST(CAST(state AS jsonb) ||
 WHERE id = :id
 """)
 
+# Held until the commit, so that nobody takes over between the look and the word.
+_TAKEN_OVER = text("SELECT taken_over_at FROM conversation WHERE id = :id FOR SHARE")
+_UNSAY = text("""
+UPDATE flow_run SET messages = coalesce((
+  SELECT json_agg(message ORDER BY place)
+  FROM json_array_elements(messages) WITH ORDINALITY AS said(message, place)
+  WHERE place <= json_array_length(messages) - :count
+), '[]')
+WHERE id = :id
+""")
+
 
 @dataclass(frozen=True, slots=True)
 class End:
@@ -83,12 +96,24 @@ class End:
     usage: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """`settled`: everybody who waits for the run's end is told. `silenced`: a person leads the conversation, so what
+    this append wanted to say was not said.
+    """
+
+    settled: bool
+    silenced: bool = False
+
+
 @dataclass(slots=True)
 class Append:
     """What one run wants written. `before` is the number of its last stored event.
 
     `sent` are all messages of the run so far, or None when this append adds none. `state` are the variables its
-    conversation shall remember. `sub_runs` are rows of runs that steps of this append wait for.
+    conversation shall remember. `sub_runs` are rows of runs that steps of this append wait for, `waits` all its
+    new waits. `done` are steps whose earlier waits are over, `used` the signals that ended them. A step that took
+    the conversation over `holds` it, one that gives it back `frees` it.
     """
 
     run_id: UUID
@@ -101,6 +126,12 @@ class Append:
     conversation_id: UUID | None = None
     state: Mapping[str, Any] = field(default_factory=dict)
     sub_runs: Sequence[FlowRun] = ()
+    waits: Sequence[FlowWait] = ()
+    done: Sequence[tuple[str, str]] = ()
+    used: Sequence[UUID] = ()
+    holds: bool = False
+    frees: bool = False
+    waited: bool = False
 
     @property
     def after(self) -> int:
@@ -108,12 +139,12 @@ class Append:
 
 
 class JournalWriter:
-    """One writer a process. `append` returns whether everybody who waits for the run's end is already told."""
+    """One writer a process."""
 
     def __init__(self) -> None:
-        self.append: Grouped[Append, bool] = Grouped(self._write)
+        self.append: Grouped[Append, Written] = Grouped(self._write)
 
-    async def _write(self, batch: Sequence[Append]) -> Sequence[bool | Exception]:
+    async def _write(self, batch: Sequence[Append]) -> Sequence[Written | Exception]:
         """Try until the database answers, for as long as a lease could be worth it."""
         deadline = asyncio.get_running_loop().time() + _PATIENCE_S
         pause_s, again = 0.05, False
@@ -131,13 +162,14 @@ class JournalWriter:
                     return [error]
                 return [(await self._write([item]))[0] for item in batch]
 
-    async def _once(self, batch: Sequence[Append], again: bool) -> Sequence[bool | Exception]:
+    async def _once(self, batch: Sequence[Append], again: bool) -> Sequence[Written | Exception]:
         """One transaction. `again`: an earlier try may have been committed although its answer was lost."""
         batch = sorted(batch, key=lambda item: item.run_id) if len(batch) > 1 else batch
         async with unit_of_work() as session:
-            done: dict[UUID, bool] = {}
+            done: dict[UUID, Written] = {}
             if again:
-                done = {row.id: row.settled for row in await session.execute(_WRITTEN_BEFORE, _keys(batch))}
+                found = await session.execute(_WRITTEN_BEFORE, _keys(batch))
+                done = {row.id: Written(row.settled) for row in found}
             todo = [item for item in batch if item.run_id not in done]
             if todo:
                 done |= await _store(session, todo)
@@ -154,24 +186,41 @@ async def load_events(session: AsyncSession, run_id: UUID) -> list[Any]:
     return list(rows)
 
 
-async def _store(session: AsyncSession, batch: Sequence[Append]) -> dict[UUID, bool]:
+async def _store(session: AsyncSession, batch: Sequence[Append]) -> dict[UUID, Written]:
     result = await session.execute(_APPEND, _keys(batch) | _ends(batch) | _events(batch))
-    done: dict[UUID, bool] = {row.id: row.settled for row in result}
+    done: dict[UUID, Written] = {row.id: Written(row.settled) for row in result}
     for item in batch:
-        if item.run_id in done and (item.message_rows or item.state or item.sub_runs):
-            await _store_rest(session, item)
+        if item.run_id in done:
+            silenced = await _store_rest(session, item)
+            if silenced:
+                done[item.run_id] = replace(done[item.run_id], silenced=True)
     return done
 
 
-async def _store_rest(session: AsyncSession, item: Append) -> None:
+async def _store_rest(session: AsyncSession, item: Append) -> bool:
+    """What only some appends have. Returns whether the run was silenced."""
+    silenced = False
     if item.sub_runs:
         rows = [row.model_dump() for row in item.sub_runs]
         await session.execute(insert(FlowRun).values(rows).on_conflict_do_nothing())
-    if item.message_rows:
-        rows = [row.model_dump() for row in item.message_rows]
-        await session.execute(insert(Message).values(rows).on_conflict_do_nothing())
+    if item.frees and item.conversation_id:
+        await waits.give_back(session, item.conversation_id)
+    if item.message_rows and item.conversation_id:
+        silenced = bool(await session.scalar(_TAKEN_OVER, {"id": item.conversation_id}))
+        if silenced:
+            await session.execute(_UNSAY, {"id": item.run_id, "count": len(item.message_rows)})
+        else:
+            rows = [row.model_dump() for row in item.message_rows]
+            await session.execute(insert(Message).values(rows).on_conflict_do_nothing())
     if item.conversation_id and (item.state or item.message_rows):
         await session.execute(_REMEMBER, {"id": item.conversation_id, "state": _json(dict(item.state))})
+    if item.done or item.used or (item.end is not None and item.waited):
+        await waits.close(session, item.run_id, item.done, item.used, item.end is not None)
+    if item.waits:
+        await waits.open_waits(session, item.waits)
+    if item.holds and item.conversation_id:
+        await waits.take_over(session, item.conversation_id, "")
+    return silenced
 
 
 def _json(value: Any) -> str:

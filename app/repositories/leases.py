@@ -13,6 +13,7 @@ from sqlmodel import col
 from app.models.conversations import Conversation
 from app.models.flow_runs import RunStatus
 from app.models.flows import FlowSnapshot
+from app.repositories import waits
 
 _SWEEP_LOCK = 4_018_255_702
 _CLAIM = text("""
@@ -23,6 +24,7 @@ UPDATE flow_run AS run SET
 FROM unnest(CAST(:ids AS uuid[]), CAST(:owners AS text[])) AS item(id, owner)
 WHERE run.id = item.id AND run.status IN ('queued', 'running')
   AND (run.lease_until IS NULL OR run.lease_until < clock_timestamp())
+  AND (run.hold_until IS NULL OR run.hold_until <= clock_timestamp())
   AND NOT EXISTS (
     SELECT FROM flow_run AS earlier
     WHERE earlier.conversation_id = run.conversation_id AND earlier.id < run.id
@@ -44,22 +46,24 @@ UPDATE flow_run SET status = :status, lease_until = NULL, rung_at = clock_timest
 WHERE id = :id AND lease_owner = :owner AND status = 'running'
 RETURNING cancel_requested
 """)
-_ENDED_CHILDREN = text("""
-SELECT id, parent_node, parent_path, status, output, error, usage,
-  CAST(1000 * extract(epoch FROM ended_at - created_at) AS float8) AS duration_ms
-FROM flow_run
-WHERE parent_run_id = :id AND status IN ('succeeded', 'failed', 'cancelled') ORDER BY id
-""")
 _OVERDUE = text("""
 UPDATE flow_run SET rung_at = clock_timestamp()
 WHERE id IN (
   SELECT id FROM flow_run
   WHERE status IN ('queued', 'running') AND rung_at < clock_timestamp() - make_interval(secs => :patience_s)
     AND (lease_until IS NULL OR lease_until < clock_timestamp())
+    AND (hold_until IS NULL OR hold_until <= clock_timestamp())
   ORDER BY rung_at LIMIT :limit
 )
 RETURNING id
 """)
+_RELEASED_FROM_HOLD = text("""
+UPDATE flow_run SET hold_until = NULL, rung_at = clock_timestamp()
+WHERE hold_until <= clock_timestamp() RETURNING id
+""")
+_NEXT_HOLD = text(
+    "SELECT extract(epoch FROM min(hold_until) - clock_timestamp()) FROM flow_run WHERE hold_until IS NOT NULL"
+)
 _UNSETTLED = text("""
 SELECT id FROM flow_run WHERE NOT settled AND ended_at < clock_timestamp() - interval '1 second'
 ORDER BY ended_at LIMIT :limit
@@ -114,18 +118,6 @@ class Claimed:
     version: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class EndedChild:
-    id: UUID
-    parent_node: str
-    parent_path: str
-    status: str
-    output: Any
-    error: Any
-    usage: Any
-    duration_ms: float
-
-
 async def claim(
     session: AsyncSession, wanted: Sequence[tuple[UUID, str]], lease_s: float
 ) -> dict[UUID, Claimed]:
@@ -154,10 +146,6 @@ async def release(session: AsyncSession, run: Claimed, *, waiting: bool) -> bool
     return bool(wish)
 
 
-async def ended_children(session: AsyncSession, run_id: UUID) -> list[EndedChild]:
-    return [EndedChild(*row) for row in await session.execute(_ENDED_CHILDREN, {"id": run_id})]
-
-
 async def settle(session: AsyncSession, run_id: UUID) -> list[UUID]:
     """Let those go on who waited for this run's end. Returns the runs to ring.
 
@@ -166,8 +154,7 @@ async def settle(session: AsyncSession, run_id: UUID) -> list[UUID]:
     row = (await session.execute(_SETTLE, {"id": run_id})).first()
     ring: list[UUID] = []
     if row is not None and row.parent_run_id:
-        await session.execute(_WAKE, {"id": row.parent_run_id})
-        ring.append(row.parent_run_id)
+        ring += await waits.child_ended(session, run_id)
     if row is not None and row.conversation_id:
         waiting = await session.scalar(_NEXT_IN_CONVERSATION, {"id": row.conversation_id})
         ring += [waiting] if waiting else []
@@ -187,6 +174,13 @@ async def sweep(
     overdue = await session.scalars(_OVERDUE, {"patience_s": patience_s, "limit": limit})
     unsettled = await session.scalars(_UNSETTLED, {"limit": limit})
     return list(overdue), list(unsettled)
+
+
+async def held_back(session: AsyncSession) -> tuple[list[UUID], float | None]:
+    """Runs whose burst is over, to be rung for; and the seconds until the next one's is."""
+    released = list(await session.scalars(_RELEASED_FROM_HOLD))
+    left_s = await session.scalar(_NEXT_HOLD)
+    return released, None if left_s is None else float(left_s)
 
 
 async def request_cancel(session: AsyncSession, workspace_id: UUID, run_id: UUID) -> list[UUID]:

@@ -81,6 +81,7 @@ class ChatRequest(_Body):
     session_id: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     stream: bool = False
     draft: bool | None = None
+    simulate: bool = False
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     max_tokens: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
 
@@ -88,6 +89,9 @@ class ChatRequest(_Body):
 class MessageView(_View):
     id: UUID
     role: Literal["user", "assistant"]
+    author: Annotated[
+        str, Field(description="The person who spoke for the flow; empty for the flow itself.")
+    ] = ""
     text: str
     buttons: list[Any]
     run_id: UUID | None
@@ -111,10 +115,13 @@ class ChatUsage(_View):
 
 
 class ChatAnswer(_View):
-    """`path` names the nodes the run went through, in order; `tokens` is the sum of both kinds."""
+    """`path` names the nodes the run went through, in order; `tokens` is the sum of both kinds.
+
+    While a person leads the conversation no run answers: `run_id` may be null then.
+    """
 
     session_id: str
-    run_id: UUID
+    run_id: UUID | None
     message_id: UUID | None
     response: str
     messages: list[MessageView]
@@ -126,3 +133,4 @@ class ChatAnswer(_View):
     path: list[str]
     status: Status
     error: Any
+    taken_over: bool = False

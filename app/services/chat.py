@@ -1,34 +1,102 @@
 """Talking to a flow: a conversation, a message, a run, an answer. Runs of one conversation go one after another."""
 
-from typing import Any
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core import jobs
 from app.core.clock import new_id, now
-from app.core.db import unit_of_work
+from app.core.db import after_commit, unit_of_work
 from app.core.ids import ConversationId
 from app.core.principal import Principal
 from app.errors import NotFound
+from app.flows.live import live
 from app.models.conversations import Conversation, Message
 from app.models.flow_runs import FlowRun
+from app.realtime.publish import CANCELS, tell
+from app.repositories import leases, waits
 from app.repositories.conversations import Conversations, Messages
 from app.repositories.flow_runs import FlowRuns, RunnableFlows
 from app.repositories.journal import load_events
 from app.schemas.flow_runs import ChatAnswer, ChatRequest, ChatUsage, ConversationView, MessageView
 from app.services import flow_runs, snapshots
+from app.services.snapshots import Snapshot
 
 _TITLE = 80
 
 
-async def say(
-    session: AsyncSession, principal: Principal, asked: ChatRequest, source: str = "chat"
-) -> tuple[UUID, str]:
-    """Store the message and queue the run that answers it. Returns the run's id and the session id."""
+class Said(NamedTuple):
+    """What became of a message: the run that answers it (None while a person leads the conversation), and how many
+    of the run's messages and live events were there before.
+    """
+
+    run_id: UUID | None
+    session_id: str
+    messages_before: int = 0
+    events_before: int = 0
+
+
+async def say(session: AsyncSession, principal: Principal, asked: ChatRequest, source: str = "chat") -> Said:
+    """Store the message and let it be answered: by a person, by a step that waits for a reply, or by a run."""
+    conversation = await _conversation(session, principal, asked, source)
+    message = Message(
+        workspace_id=principal.workspace_id,
+        conversation_id=conversation.id,
+        role="user",
+        text=asked.message,
+    )
+    said = await _to_one_who_waits(session, principal, conversation, asked)
+    if said is None:
+        said = await _to_a_run(session, principal, conversation, asked, source)
+    message.run_id = said.run_id
+    Messages(session, principal.workspace_id).add(message)
+    return said
+
+
+async def _to_one_who_waits(
+    session: AsyncSession, principal: Principal, conversation: Conversation, asked: ChatRequest
+) -> Said | None:
+    """A person who leads the conversation, or the steps that asked something in it."""
+    value = {"message": asked.message, "session_id": conversation.session_id}
+    signal = {"kind": "event", "source": "reply", "value": value}
+    key = waits.reply_key(conversation.id, conversation.id)
+    runs = await waits.deliver(session, principal.workspace_id, [key], signal)
+    if not runs:
+        return Said(None, conversation.session_id) if conversation.taken_over_at else None
+    for run_id in runs:
+        await jobs.enqueue(session, jobs.DRIVE_RUN, {"run_id": str(run_id)}, durable=False)
+    row = await FlowRuns(session, principal.workspace_id).get(runs[0])
+    snapshot = await flow_runs.pinned(session, row.snapshot_hash)
+    before = len(live(snapshot.plan, await load_events(session, row.id)))
+    return Said(row.id, conversation.session_id, len(row.messages), before)
+
+
+async def _to_a_run(
+    session: AsyncSession,
+    principal: Principal,
+    conversation: Conversation,
+    asked: ChatRequest,
+    source: str,
+) -> Said:
+    """As the flow's conversation settings say: a run of its own, merged into the one that waits, or a restart."""
     runnable = await flow_runs.choose(session, principal, asked.flow_id, asked.draft)
     snapshot = snapshots.of(runnable.document, runnable.semantic_hash)
-    conversation = await _conversation(session, principal, asked, source)
-    run_input = {"message": asked.message, "session_id": conversation.session_id}
+    settings, message = snapshot.flow.settings.conversation, asked.message
+    conversations = Conversations(session, principal.workspace_id)
+    if settings.on_new_message == "merge":
+        waiting = await conversations.queued_run(conversation.id)
+        if waiting is not None:
+            given = waiting.input if isinstance(waiting.input, dict) else {}
+            waiting.input = {**given, "message": f"{given.get('message', '')}\n{message}"}
+            waiting.hold_until = _hold(settings.debounce_s)
+            await session.flush()
+            return Said(waiting.id, conversation.session_id)
+    if settings.on_new_message == "restart":
+        message = await _superseding(session, principal, conversation, message)
     options = {"temperature": asked.temperature, "max_tokens": asked.max_tokens}
     row = FlowRun(
         workspace_id=principal.workspace_id,
@@ -36,36 +104,65 @@ async def say(
         version=runnable.version,
         snapshot_hash=runnable.semantic_hash,
         trigger="",
-        input=run_input,
+        input={"message": message, "session_id": conversation.session_id},
         scope={"conversation": {"id": str(conversation.id), "session_id": conversation.session_id}},
         options={"stream": asked.stream}
         | {name: value for name, value in options.items() if value is not None},
         conversation_id=conversation.id,
         source=source,
+        simulate=asked.simulate,
+        hold_until=None if settings.on_new_message == "queue" else _hold(settings.debounce_s),
     )
-    run_id = await flow_runs.queue(session, principal, row, snapshot, chat=True)
-    message = Message(
-        workspace_id=principal.workspace_id,
-        conversation_id=conversation.id,
-        run_id=run_id,
-        role="user",
-        text=asked.message,
+    return Said(await flow_runs.queue(session, principal, row, snapshot, chat=True), conversation.session_id)
+
+
+def _hold(debounce_s: float) -> datetime | None:
+    """When a run may begin that waits for the end of a burst."""
+    return now() + timedelta(seconds=debounce_s) if debounce_s > 0 else None
+
+
+async def _superseding(
+    session: AsyncSession, principal: Principal, conversation: Conversation, message: str
+) -> str:
+    """Give up the conversation's run where no effect has left yet. Returns what the new run shall answer."""
+    active = await Conversations(session, principal.workspace_id).active_run(conversation.id)
+    if active is None:
+        return message
+    snapshot = await flow_runs.pinned(session, active.snapshot_hash)
+    if _acted(snapshot, await load_events(session, active.id)):
+        return message
+    for asked in await leases.request_cancel(session, principal.workspace_id, active.id):
+        await jobs.enqueue(session, jobs.DRIVE_RUN, {"run_id": str(asked)}, durable=False)
+        after_commit(session, partial(tell, CANCELS, str(asked)))
+    before = active.input.get("message", "") if isinstance(active.input, dict) else ""
+    return f"{before}\n{message}" if before else message
+
+
+def _acted(snapshot: Snapshot, events: Sequence[Any]) -> bool:
+    """Whether a step of the run did something to the world, or may have."""
+    plan = snapshot.plan
+    return any(
+        event["type"] == "step.sent"
+        or event.get("messages")
+        or (
+            event["type"] == "step.succeeded"
+            and plan.by_id[event["node"]].effects in ("idempotent", "unsafe")
+        )
+        for event in events
     )
-    Messages(session, principal.workspace_id).add(message)
-    return run_id, conversation.session_id
 
 
-async def begin(principal: Principal, asked: ChatRequest, source: str, *, wait: bool) -> tuple[UUID, str]:
-    """`say` in a transaction of its own; with `wait` the run has ended (or takes very long) when it returns."""
-    session_id = ""
+async def begin(principal: Principal, asked: ChatRequest, source: str, *, wait: bool) -> Said:
+    """`say` in a transaction of its own; with `wait` the run has ended, waits for somebody, or takes very long."""
+    said = Said(None, "")
 
-    async def queueing(session: AsyncSession) -> UUID:
-        nonlocal session_id
-        run_id, session_id = await say(session, principal, asked, source)
-        return run_id
+    async def queueing(session: AsyncSession) -> UUID | None:
+        nonlocal said
+        said = await say(session, principal, asked, source)
+        return said.run_id
 
-    run_id = await flow_runs.begin(principal, queueing, wait=wait)
-    return run_id, session_id
+    await flow_runs.begin(principal, queueing, wait=wait)
+    return said
 
 
 async def _conversation(
@@ -92,18 +189,35 @@ async def _conversation(
     )
 
 
-async def answer(principal: Principal, run_id: UUID, session_id: str) -> ChatAnswer:
+async def answer(principal: Principal, said: Said) -> ChatAnswer:
     """What the run answered, how and at what price."""
+    if said.run_id is None:
+        return ChatAnswer(
+            session_id=said.session_id,
+            run_id=None,
+            message_id=None,
+            response="",
+            messages=[],
+            model=None,
+            usage=ChatUsage(),
+            tokens=0,
+            cost_usd=None,
+            citations=[],
+            path=[],
+            status="waiting",
+            error=None,
+            taken_over=True,
+        )
     async with unit_of_work() as session:
-        row = await FlowRuns(session, principal.workspace_id).get(run_id)
-        events = await load_events(session, run_id)
+        row = await FlowRuns(session, principal.workspace_id).get(said.run_id)
+        events = await load_events(session, said.run_id)
     done = [event for event in events if event["type"] == "step.succeeded"]
     used = [event["usage"] for event in done if event.get("usage")]
     usage = ChatUsage.model_validate(row.usage or {})
-    messages = _said(row)
+    messages = _said(row)[said.messages_before :]
     return ChatAnswer(
-        session_id=session_id,
-        run_id=run_id,
+        session_id=said.session_id,
+        run_id=said.run_id,
         message_id=messages[-1].id if messages else None,
         response="\n\n".join(message.text for message in messages),
         messages=messages,
@@ -115,6 +229,10 @@ async def answer(principal: Principal, run_id: UUID, session_id: str) -> ChatAns
         path=[event["node"] for event in done],
         status=row.status,
         error=flow_runs.error_in_words(row.error, principal.locale),
+        taken_over=any(
+            event["type"] == "step.waiting" and event["wait"]["kind"] == "takeover" for event in events
+        )
+        and row.status == "waiting",
     )
 
 

@@ -28,6 +28,7 @@ from app.realtime.publish import CANCELS, tell
 from app.repositories import leases
 from app.repositories.flow_runs import FlowRuns, Runnable, RunnableFlows, pin
 from app.repositories.journal import load_events
+from app.repositories.waits import SUBFLOW, FlowWaits
 from app.schemas.flow_runs import RunView, StartInline, StartRun, StepView
 from app.services import snapshots
 from app.services.flow_documents import in_words
@@ -38,7 +39,7 @@ WAIT_S = 120.0
 _POLL_S = 1.0
 
 
-Queueing = Callable[[AsyncSession], Awaitable[UUID]]
+Queueing = Callable[[AsyncSession], Awaitable[UUID | None]]
 
 
 class FlowHasProblems(Invalid):
@@ -155,13 +156,18 @@ def ready_to_run(snapshot: Snapshot, run_input: Any, locale: str, chat: bool = F
     return trigger
 
 
-async def start(principal: Principal, queueing: Queueing, wait: bool) -> RunView:
-    """Queue in a transaction of its own; with `wait` answer when the run has ended, or as it is after a while."""
-    return await get(principal, await begin(principal, queueing, wait=wait))
+async def start(
+    principal: Principal, queueing: Callable[[AsyncSession], Awaitable[UUID]], wait: bool
+) -> RunView:
+    """Queue in a transaction of its own; with `wait` answer when the run has ended or waits for somebody, or as it is
+    after a while.
+    """
+    run_id = await begin(principal, queueing, wait=wait)
+    return await get(principal, run_id or UUID(int=0))
 
 
-async def begin(principal: Principal, queueing: Queueing, *, wait: bool) -> UUID:
-    """`start`, for a caller who reads the run in his own way."""
+async def begin(principal: Principal, queueing: Queueing, *, wait: bool) -> UUID | None:
+    """`start`, for a caller who reads the run in his own way. None when there is no run to wait for."""
     if not wait:
         async with unit_of_work() as session:
             return await queueing(session)
@@ -169,14 +175,16 @@ async def begin(principal: Principal, queueing: Queueing, *, wait: bool) -> UUID
     async with AsyncExitStack() as stack:
         async with unit_of_work() as session:
             run_id = await queueing(session)
+            if run_id is None:
+                return None
             # Before the commit, and so before anybody can drive the run: no end is missed.
             ended = stack.enter_context(ends.expect(run_id))
-        await _ended(principal, run_id, ended)
+        await _rested(principal, run_id, ended)
     return run_id
 
 
-async def _ended(principal: Principal, run_id: UUID, told: asyncio.Event) -> None:
-    """Return when the run has ended, or after `WAIT_S`. Asks the database when no word comes."""
+async def _rested(principal: Principal, run_id: UUID, told: asyncio.Event) -> None:
+    """Return when the run has ended or waits for somebody, or after `WAIT_S`. Asks the database when no word comes."""
     deadline = asyncio.get_running_loop().time() + WAIT_S
     while asyncio.get_running_loop().time() < deadline:
         try:
@@ -184,8 +192,17 @@ async def _ended(principal: Principal, run_id: UUID, told: asyncio.Event) -> Non
                 await told.wait()
             return
         except TimeoutError:
-            if (await get(principal, run_id)).ended_at is not None:
+            if await _at_rest(principal, run_id):
                 return
+
+
+async def _at_rest(principal: Principal, run_id: UUID) -> bool:
+    async with unit_of_work() as session:
+        row = await FlowRuns(session, principal.workspace_id).get(run_id)
+        if row.status != RunStatus.WAITING:
+            return row.ended_at is not None
+        waiting = await FlowWaits(session, principal.workspace_id).of_run(run_id)
+    return any(wait.kind != SUBFLOW for wait in waiting)
 
 
 async def get(principal: Principal, run_id: UUID) -> RunView:
@@ -230,8 +247,13 @@ async def pinned(session: AsyncSession, semantic_hash: str) -> Snapshot:
     return known
 
 
-async def follow(principal: Principal, run_id: UUID, after: int = 0) -> AsyncGenerator[LiveEvent, None]:
-    """A run's events with numbers above `after`, until it ends. Raises `NotFound` before the first."""
+async def follow(
+    principal: Principal, run_id: UUID, after: int = 0, *, until_rest: bool = False
+) -> AsyncGenerator[LiveEvent, None]:
+    """A run's events with numbers above `after`, until it ends; with `until_rest` also until it waits for somebody.
+
+    Raises `NotFound` before the first.
+    """
     view = await get(principal, run_id)
 
     async def rebuild() -> list[LiveEvent]:
@@ -245,6 +267,8 @@ async def follow(principal: Principal, run_id: UUID, after: int = 0) -> AsyncGen
         if error:
             event = {**event, "data": {**event["data"], "error": error_in_words(error, principal.locale)}}
         yield event
+        if until_rest and event["type"] == "run.waiting" and set(event["data"]["kinds"]) != {SUBFLOW}:
+            return
 
 
 def error_in_words(error: Any, locale: str) -> Any:

@@ -14,6 +14,7 @@ from app.repositories.flow_runs import FlowRuns, RunnableFlows
 from app.schemas.flow_runs import ChatAnswer, ChatRequest
 from app.schemas.openai import CompletionBody
 from app.services import chat, flow_runs
+from app.services.chat import Said
 
 _SPEAKS: Final = "trigger.chat"
 
@@ -45,7 +46,7 @@ async def models(principal: Principal) -> list[dict[str, Any]]:
     ]
 
 
-async def ask(principal: Principal, body: CompletionBody) -> tuple[UUID, str]:
+async def ask(principal: Principal, body: CompletionBody) -> Said:
     """Queue the run that answers, and wait for its end unless the answer is streamed."""
     questions = [message.text for message in body.messages if message.role == "user" and message.text.strip()]
     if not questions:
@@ -74,7 +75,7 @@ def completion(body: CompletionBody, answer: ChatAnswer) -> dict[str, Any]:
     """The answer as a `chat.completion`."""
     message = {"role": "assistant", "content": answer.response}
     return {
-        "id": f"chatcmpl-{answer.run_id.hex}",
+        "id": _completion_id(answer.run_id),
         "object": "chat.completion",
         "created": int(now().timestamp()),
         "model": body.model,
@@ -88,31 +89,38 @@ def completion(body: CompletionBody, answer: ChatAnswer) -> dict[str, Any]:
 
 
 async def pieces(
-    principal: Principal, body: CompletionBody, run_id: UUID, session_id: str
+    principal: Principal, body: CompletionBody, said: Said
 ) -> AsyncGenerator[dict[str, Any], None]:
     """The answer as `chat.completion.chunk`s: word by word where the model's text is the reply as it stands."""
+    run_id = said.run_id
+    if run_id is None:
+        return
     speaker = await _speaker(principal, run_id)
     sent = ""
-    async for event in flow_runs.follow(principal, run_id):
+    async for event in flow_runs.follow(principal, run_id, until_rest=True):
         if speaker and event["type"] == "step.delta" and event.get("node") == speaker:
             sent += event["data"]["text"]
             yield _chunk(body, run_id, {"content": event["data"]["text"]})
-    answer = await chat.answer(principal, run_id, session_id)
+    answer = await chat.answer(principal, said)
     if answer.response.startswith(sent) and answer.response != sent:
         yield _chunk(body, run_id, {"content": answer.response[len(sent) :]})
-    yield _chunk(body, run_id, {}, "stop" if answer.status == "succeeded" else "content_filter")
+    yield _chunk(body, run_id, {}, "stop" if answer.status in ("succeeded", "waiting") else "content_filter")
 
 
 def _chunk(
     body: CompletionBody, run_id: UUID, delta: dict[str, Any], finish: str | None = None
 ) -> dict[str, Any]:
     return {
-        "id": f"chatcmpl-{run_id.hex}",
+        "id": _completion_id(run_id),
         "object": "chat.completion.chunk",
         "created": int(now().timestamp()),
         "model": body.model,
         "choices": [{"index": 0, "delta": {"role": "assistant", **delta}, "finish_reason": finish}],
     }
+
+
+def _completion_id(run_id: UUID | None) -> str:
+    return f"chatcmpl-{run_id.hex if run_id else 0}"
 
 
 async def _speaker(principal: Principal, run_id: UUID) -> str | None:

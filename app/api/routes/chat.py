@@ -12,6 +12,7 @@ from app.auth.permissions import require
 from app.core.principal import Principal
 from app.schemas.flow_runs import ChatAnswer, ChatRequest, ConversationView, MessageView
 from app.services import chat, flow_runs
+from app.services.chat import Said
 
 router = APIRouter(prefix="/api", tags=["chat"])
 
@@ -21,17 +22,20 @@ async def say(body: ChatRequest, caller: Caller) -> Response | ChatAnswer:
     """Say something to a flow. With `stream` the answer is `chat.started`, the run's events, `chat.finished`."""
     require(caller, "runs:write")
     source = "chat" if caller.via == "cookie" else "api"
-    run_id, session_id = await chat.begin(caller, body, source, wait=not body.stream)
+    said = await chat.begin(caller, body, source, wait=not body.stream)
     if body.stream:
-        return stream.respond(_streamed(caller, run_id, session_id), stream.SSE)
-    return await chat.answer(caller, run_id, session_id)
+        return stream.respond(_streamed(caller, said), stream.SSE)
+    return await chat.answer(caller, said)
 
 
-async def _streamed(caller: Principal, run_id: UUID, session_id: str) -> AsyncGenerator[bytes, None]:
-    yield stream.frame("chat.started", {"session_id": session_id, "run_id": str(run_id)})
-    async for part in stream.framed(flow_runs.follow(caller, run_id), stream.SSE):
-        yield part
-    answer = await chat.answer(caller, run_id, session_id)
+async def _streamed(caller: Principal, said: Said) -> AsyncGenerator[bytes, None]:
+    run_id = None if said.run_id is None else str(said.run_id)
+    yield stream.frame("chat.started", {"session_id": said.session_id, "run_id": run_id})
+    if said.run_id is not None:
+        events = flow_runs.follow(caller, said.run_id, said.events_before, until_rest=True)
+        async for part in stream.framed(events, stream.SSE):
+            yield part
+    answer = await chat.answer(caller, said)
     yield stream.frame("chat.finished", answer.model_dump(mode="json"))
 
 

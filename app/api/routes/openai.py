@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncGenerator
 from typing import Any
-from uuid import UUID
 
 from fastapi import APIRouter
 from starlette.responses import Response
@@ -14,6 +13,7 @@ from app.core.principal import Principal
 from app.errors import Unavailable
 from app.schemas.openai import CompletionBody
 from app.services import chat, openai
+from app.services.chat import Said
 
 router = APIRouter(prefix="/api/v1", tags=["openai"])
 
@@ -35,18 +35,16 @@ async def list_models(caller: Caller) -> dict[str, Any]:
 async def complete(body: CompletionBody, caller: Caller) -> Response | dict[str, Any]:
     """Ask a published flow (`model` is its id or name)."""
     require(caller, "runs:write")
-    run_id, session_id = await openai.ask(caller, body)
+    said = await openai.ask(caller, body)
     if body.stream:
-        return stream.respond(_streamed(caller, body, run_id, session_id), stream.SSE)
-    answer = await chat.answer(caller, run_id, session_id)
-    if answer.status != "succeeded":
-        raise RunFailed(run_id=str(run_id), run_status=answer.status, error=answer.error)
+        return stream.respond(_streamed(caller, body, said), stream.SSE)
+    answer = await chat.answer(caller, said)
+    if answer.status not in ("succeeded", "waiting"):
+        raise RunFailed(run_id=str(said.run_id), run_status=answer.status, error=answer.error)
     return openai.completion(body, answer)
 
 
-async def _streamed(
-    caller: Principal, body: CompletionBody, run_id: UUID, session_id: str
-) -> AsyncGenerator[bytes, None]:
-    async for piece in openai.pieces(caller, body, run_id, session_id):
+async def _streamed(caller: Principal, body: CompletionBody, said: Said) -> AsyncGenerator[bytes, None]:
+    async for piece in openai.pieces(caller, body, said):
         yield b"data: " + stream.line(piece) + b"\n"
     yield b"data: [DONE]\n\n"

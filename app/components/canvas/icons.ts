@@ -1,18 +1,24 @@
 // The icons of node types, by the names the catalogue uses.
 
 import {
-  Bot, Box, Flag, GitBranch, Globe, Merge, MessageCircle, OctagonX, Play, RefreshCw, Repeat, Send, Sparkles, Split, Table,
-  Variable, Workflow,
+  Bell, Bot, Box, ClipboardList, Clock, Flag, GitBranch, Globe, Headset, ListOrdered, Merge, MessageCircle,
+  MessageCircleQuestion, OctagonX, Play, RefreshCw, Repeat, Send, Sparkles, Split, Table, UserCheck, Variable, Workflow,
   type LucideIcon,
 } from "lucide-react";
 
 export const NODE_ICONS: { readonly [name: string]: LucideIcon } = {
+  bell: Bell,
   bot: Bot,
+  "clipboard-list": ClipboardList,
+  clock: Clock,
   flag: Flag,
   "git-branch": GitBranch,
   globe: Globe,
+  headset: Headset,
+  "list-ordered": ListOrdered,
   merge: Merge,
   "message-circle": MessageCircle,
+  "message-circle-question": MessageCircleQuestion,
   "octagon-x": OctagonX,
   play: Play,
   "refresh-cw": RefreshCw,
@@ -21,6 +27,7 @@ export const NODE_ICONS: { readonly [name: string]: LucideIcon } = {
   sparkles: Sparkles,
   split: Split,
   table: Table,
+  "user-check": UserCheck,
   variable: Variable,
   workflow: Workflow,
 };

@@ -115,7 +115,7 @@ async def test_a_reader_that_comes_back_misses_nothing(principal: Principal, wor
     flow_id = await store(principal, TALK)
     workers.start()
     body = ChatRequest(message="Hello there", flow_id=flow_id, stream=True)
-    run_id, _ = await chat.begin(principal, body, "api", wait=False)
+    run_id = (await chat.begin(principal, body, "api", wait=False)).run_id
     seen = [event async for event in flow_runs.follow(principal, run_id)]
     numbered = [event for event in seen if event["seq"]]
     assert [event["seq"] for event in numbered] == list(range(1, len(numbered) + 1))
@@ -131,7 +131,9 @@ async def test_redis_may_forget_everything(principal: Principal, workers: Worker
     """Also the numbers are the same when the events come from the journal."""
     flow_id = await store(principal, TALK)
     workers.start()
-    run_id, _ = await chat.begin(principal, ChatRequest(message="Hi", flow_id=flow_id), "api", wait=True)
+    run_id = (
+        await chat.begin(principal, ChatRequest(message="Hi", flow_id=flow_id), "api", wait=True)
+    ).run_id
     live = [event async for event in flow_runs.follow(principal, run_id)]
     valkey.flush()
     rebuilt = [event async for event in flow_runs.follow(principal, run_id)]
@@ -153,7 +155,7 @@ async def test_a_conversation_answers_one_after_another(principal: Principal, wo
     }
     flow_id = await store(principal, counting)
     workers.start()
-    first, session_id = await chat.begin(
+    first, session_id, *_ = await chat.begin(
         principal, ChatRequest(message="a", flow_id=flow_id), "api", wait=False
     )
     others = [
@@ -162,7 +164,7 @@ async def test_a_conversation_answers_one_after_another(principal: Principal, wo
         )
         for text in "bc"
     ]
-    for run_id in (first, *(run_id for run_id, _ in others)):
+    for run_id in (first, *(said.run_id for said in others)):
         await until(partial(_ended, principal, run_id))
     async with unit_of_work() as session:
         said = await chat.history(session, principal, session_id)

@@ -29,9 +29,7 @@ def replay(plan: Plan, events: list[Any]) -> State:
 
 async def finish(plan: Plan, state: State, choose: random.Random) -> State:
     """Let the ready steps finish in any order."""
-    performer = Performer(
-        make_perform(plan, lambda _node, _path: {}), lambda: NOW, asyncio.sleep, lambda: 0.5
-    )
+    performer = Performer(make_perform(plan, lambda _request: {}), lambda: NOW, asyncio.sleep, lambda: 0.5)
     while steps := ready(plan, state):
         ref = choose.choice(steps)
         for event in await performer.events(request_for(plan, state, ref, RUN, NOW)):

@@ -144,7 +144,7 @@ class World:
         return [f"{event['type']} {event.get('node') or ''}".strip() for event in self.events]
 
     async def run(self, **options: Any) -> DriveResult:
-        inner = make_perform(self.plan, lambda _node, _path: {})
+        inner = make_perform(self.plan, lambda _request: {})
 
         async def perform(request: StepRequest) -> Any:
             self.performed.append(place_of(request.node.id, request.path))

@@ -1,0 +1,72 @@
+"""What people are asked: approvals, tasks and conversations handed to them."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+ItemStatus = Literal["open", "approved", "rejected", "done", "returned", "timeout", "closed"]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _View(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Decision(_Body):
+    """`form` must fit the approval's own schema when it is approved."""
+
+    decision: Literal["approved", "rejected"]
+    note: Annotated[str, Field(max_length=4_000)] = ""
+    form: Any = None
+
+
+class TaskResult(_Body):
+    result: Any = None
+    note: Annotated[str, Field(max_length=4_000)] = ""
+
+
+class GiveBack(_Body):
+    note: Annotated[str, Field(max_length=4_000)] = ""
+
+
+class Word(_Body):
+    text: Annotated[str, Field(min_length=1, max_length=32_000)]
+
+
+class GivenAnswer(_View):
+    by: str
+    decision: str
+    note: str = ""
+    at: datetime
+
+
+class InboxItem(_View):
+    """One thing a person is asked. `may_decide` says whether the reader may; `refusal` is the code why not."""
+
+    id: UUID
+    kind: Literal["approval", "task", "takeover"]
+    status: ItemStatus
+    title: str
+    description: str
+    assignees: list[str]
+    quorum: int
+    form: dict[str, Any] | None
+    parameters: Any
+    answers: list[GivenAnswer]
+    created_at: datetime
+    due_at: datetime | None
+    decided_by: str | None
+    decided_at: datetime | None
+    may_decide: bool
+    refusal: str | None
+    run_id: UUID
+    flow_id: UUID | None
+    node: str
+    path: str
+    conversation_id: UUID | None
+    simulate: bool

@@ -1,0 +1,201 @@
+"""What people are asked by runs that wait: who may answer, whose answer counts, what the run hears of it.
+
+The first answer that settles a wait consumes it in its transaction; a later one is told who decided and when.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import best_match
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core import jobs
+from app.core.clock import now
+from app.core.principal import Principal
+from app.errors import Conflict, Denied, Invalid
+from app.models.flow_runs import FlowRun
+from app.models.flow_waits import FlowWait
+from app.repositories.flow_runs import FlowRuns
+from app.repositories.waits import FlowWaits
+from app.schemas.inbox import Decision, GiveBack, GivenAnswer, InboxItem, TaskResult
+
+
+class AlreadyDecided(Conflict):
+    """`context` says who decided, what, and when."""
+
+    code = "approval.already_decided"
+
+
+class RunOver(Conflict):
+    code = "approval.run_over"
+
+
+class NotYours(Denied):
+    code = "approval.not_assigned"
+
+
+class FormRefused(Invalid):
+    """`context["path"]` is the field of the form that does not fit."""
+
+    code = "approval.form_refused"
+
+
+async def items(
+    session: AsyncSession, principal: Principal, *, decided: bool = False, kind: str | None = None
+) -> list[InboxItem]:
+    """Newest first."""
+    kinds = (kind,) if kind else ("approval", "task", "takeover")
+    found = await FlowWaits(session, principal.workspace_id).inbox(decided=decided, kinds=kinds)
+    return [_view(principal, row, run) for row, run in found]
+
+
+async def item(session: AsyncSession, principal: Principal, wait_id: UUID) -> InboxItem:
+    """Raises `NotFound`."""
+    row = await FlowWaits(session, principal.workspace_id).get(wait_id)
+    return _view(principal, row, await FlowRuns(session, principal.workspace_id).get(row.run_id))
+
+
+async def decide(session: AsyncSession, principal: Principal, wait_id: UUID, said: Decision) -> InboxItem:
+    """Approve or reject. The run goes on once the quorum has decided."""
+    row, run = await _held(session, principal, wait_id, "approval")
+    if said.decision == "approved":
+        _check_form(row.data.get("form"), said.form)
+    if any(answer["user_id"] == str(principal.user_id) for answer in row.answers):
+        raise AlreadyDecided(decided_by=principal.name, decided_at=now().isoformat(), decision="answered")
+    answer = {
+        "user_id": str(principal.user_id),
+        "by": principal.name or principal.email,
+        "decision": said.decision,
+        "note": said.note,
+        "at": now().isoformat(),
+    }
+    row.answers = [*row.answers, answer]
+    settled = _settled(row)
+    if settled is not None:
+        value = {"decision": settled, "decided_by": answer["by"], "note": said.note, "form": said.form}
+        await _resolve(session, principal, row, settled, {"kind": "answer", **value})
+    await session.flush()
+    return _view(principal, row, run)
+
+
+async def finish_task(
+    session: AsyncSession, principal: Principal, wait_id: UUID, said: TaskResult
+) -> InboxItem:
+    row, run = await _held(session, principal, wait_id, "task")
+    value = {"kind": "answer", "id": str(row.id), "result": said.result, "note": said.note}
+    row.answers = [*row.answers, _answer(principal, "done", said.note)]
+    await _resolve(session, principal, row, "done", value)
+    return _view(principal, row, run)
+
+
+async def give_back(session: AsyncSession, principal: Principal, wait_id: UUID, said: GiveBack) -> InboxItem:
+    """Give a conversation back to its flow."""
+    row, run = await _held(session, principal, wait_id, "takeover")
+    value = {"kind": "answer", "returned_by": principal.name or principal.email, "note": said.note}
+    row.answers = [*row.answers, _answer(principal, "returned", said.note)]
+    await _resolve(session, principal, row, "returned", value)
+    return _view(principal, row, run)
+
+
+async def _held(
+    session: AsyncSession, principal: Principal, wait_id: UUID, kind: str
+) -> tuple[FlowWait, FlowRun]:
+    """The wait, locked, when this person may end it now."""
+    waits = FlowWaits(session, principal.workspace_id)
+    row = await waits.locked(wait_id)
+    if row is None or row.kind != kind:
+        row = await waits.get(UUID(int=0))  # raises the usual error
+    if row.resolved_at is not None:
+        raise AlreadyDecided(
+            decided_by=row.resolved_by or None,
+            decided_at=row.resolved_at.isoformat(),
+            decision=row.resolution,
+        )
+    if row.closed:
+        raise RunOver(id=str(wait_id))
+    run = await FlowRuns(session, principal.workspace_id).get(row.run_id)
+    refusal = _refusal(principal, row, run)
+    if refusal is not None:
+        raise NotYours(refusal, assignees=", ".join(row.data.get("assignees") or ()))
+    return row, run
+
+
+async def _resolve(
+    session: AsyncSession, principal: Principal, row: FlowWait, resolution: str, value: Mapping[str, Any]
+) -> None:
+    row.resolution, row.resolved_at = resolution, now()
+    row.resolved_by = principal.name or principal.email
+    await session.flush()
+    for run_id in await FlowWaits(session, principal.workspace_id).tell(row, value):
+        await jobs.enqueue(session, jobs.DRIVE_RUN, {"run_id": str(run_id)}, durable=False)
+
+
+def _settled(row: FlowWait) -> str | None:
+    """Approved once enough did; rejected once enough no longer can."""
+    quorum, assignees = int(row.data.get("quorum") or 1), row.data.get("assignees") or []
+    approvals = sum(answer["decision"] == "approved" for answer in row.answers)
+    rejections = len(row.answers) - approvals
+    if approvals >= quorum:
+        return "approved"
+    left = max(len(assignees) - quorum, 0) if assignees else 0
+    return "rejected" if rejections > left else None
+
+
+def _refusal(principal: Principal, row: FlowWait, run: FlowRun) -> str | None:
+    """Why this person may not answer."""
+    assignees = {str(each).casefold() for each in row.data.get("assignees") or ()}
+    own = {principal.email.casefold(), str(principal.user_id), f"role:{principal.role}"}
+    if assignees and not assignees & own:
+        return "approval.not_assigned"
+    if row.kind == "approval" and not row.data.get("allow_self") and run.created_by == principal.user_id:
+        return "approval.own_run"
+    return None
+
+
+def _check_form(schema: Any, form: Any) -> None:
+    if not schema:
+        return
+    fault = best_match(Draft202012Validator(schema).iter_errors({} if form is None else form))
+    if fault is not None:
+        place = ".".join(["body.form", *map(str, fault.absolute_path)])
+        raise FormRefused(path=place, reason=fault.message[:300])
+
+
+def _answer(principal: Principal, decision: str, note: str) -> dict[str, Any]:
+    by = principal.name or principal.email
+    at = now().isoformat()
+    return {"user_id": str(principal.user_id), "by": by, "decision": decision, "note": note, "at": at}
+
+
+def _view(principal: Principal, row: FlowWait, run: FlowRun) -> InboxItem:
+    data = row.data
+    status = row.resolution or ("closed" if row.closed else "open")
+    refusal = _refusal(principal, row, run) if status == "open" else None
+    return InboxItem.model_validate(
+        {
+            "id": row.id,
+            "kind": row.kind,
+            "status": status,
+            "title": data.get("question") or data.get("title") or data.get("reason") or "",
+            "description": data.get("description") or "",
+            "assignees": data.get("assignees") or [],
+            "quorum": data.get("quorum") or 1,
+            "form": data.get("form"),
+            "parameters": data.get("parameters"),
+            "answers": [GivenAnswer.model_validate(answer) for answer in row.answers],
+            "created_at": row.created_at,
+            "due_at": row.due_at,
+            "decided_by": row.resolved_by or None,
+            "decided_at": row.resolved_at,
+            "may_decide": status == "open" and refusal is None,
+            "refusal": refusal,
+            "run_id": row.run_id,
+            "flow_id": row.flow_id,
+            "node": row.node,
+            "path": row.path,
+            "conversation_id": row.conversation_id,
+            "simulate": run.simulate,
+        }
+    )
