@@ -51,6 +51,12 @@ class Performer:
             return [done, _stopped(node.id, result, self.now().isoformat())]
         return [_succeeded(request, cast(Next, result), attempt, at, taken_ms)]
 
+    def done(self, request: StepRequest, result: Next) -> StepSucceeded:
+        """The event of a step whose result somebody else knows."""
+        since = str((request.wait or {}).get("since") or self.now().isoformat())
+        taken_ms = round((self.now() - datetime.fromisoformat(since)).total_seconds() * 1000, 3)
+        return _succeeded(request, result, 1, since, taken_ms)
+
     async def _attempts(self, request: StepRequest) -> tuple[Result | None, NodeError | None, int]:
         while True:
             try:

@@ -7,7 +7,7 @@ anything that follows it starts.
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, Literal, cast
@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, cast
 from app.flows.attempts import Performer, error_value
 from app.flows.events import ErrorValue, Event, LiveEvent
 from app.flows.live import Feed
-from app.flows.node_type import ErrorKind, NodeError
+from app.flows.node_type import ErrorKind, Next, NodeError
 from app.flows.plan import Plan, PlannedNode
 from app.flows.ports import (
     DriveResult,
@@ -33,6 +33,7 @@ from app.flows.scope import request_for
 
 __all__ = ["DriveResult", "EventSink", "Fenced", "Journal", "Perform", "Signal", "StepRequest", "drive"]
 
+UNKNOWN: Final = "unknown"
 _BREATH: Final = 64
 _MOST_UNSAVED: Final = 2_000
 
@@ -107,6 +108,7 @@ class _Driver:
         self._seq, self._unsaved = 0, cast(list[Event], [])
         self._untold: list[LiveEvent] = []
         self._running: dict[StepRef, asyncio.Task[list[Event]]] = {}
+        self._again: list[StepRef] = []
         self._given_up: list[asyncio.Task[list[Event]]] = []
         self._began = ""
 
@@ -118,7 +120,7 @@ class _Driver:
         unsent = await self._load()
         while not self._state.ended:
             durable = await self._collect()
-            await self._hear()
+            durable = await self._hear() or durable
             await self._compute()
             self._interrupt()
             end = outcome(self._plan, self._state)
@@ -133,6 +135,9 @@ class _Driver:
             await self._tell()
             for ref in starting:
                 self._start(ref, ref in unsent)
+            again, self._again = self._again, []
+            for ref in again:
+                self._running[ref] = asyncio.create_task(self._performer.events(self._request(ref)))
             if end is None and not self._running:
                 if self._state.waits:
                     await self._save()
@@ -181,18 +186,33 @@ class _Driver:
     def _matters(self, ref: StepRef) -> bool:
         return ref in self._state.ready or ref in self._state.waits
 
-    async def _hear(self) -> None:
-        """Let waiting steps go on for which a signal came."""
+    async def _hear(self) -> bool:
+        """Let waiting steps go on for which a signal came. Returns whether that must be stored first."""
         if self._signals is None or not self._bells.nudge.is_set():
-            return
+            return False
         self._bells.nudge.clear()
         for signal in await self._signals():
             ref = StepRef(signal.node, signal.path)
             wait = self._state.waits.get(ref)
-            if wait is not None and ref not in self._running:
-                key = f"{self._run_id}:{ref.node}:{ref.path}:{wait.get('round', 1) + 1}"
-                request = replace(self._request(ref), wait=wait, signal=signal.value, idempotency_key=key)
-                self._running[ref] = asyncio.create_task(self._performer.events(request))
+            if wait is None or ref in self._running:
+                continue
+            if wait.get("kind") == UNKNOWN and signal.value.get("decision") == "retry":
+                # Asked again should this attempt be cut off too.
+                self._record(self._asked_what_came_of(ref, int(wait.get("round", 1)) + 1))
+                self._again.append(ref)
+                continue
+            key = f"{self._run_id}:{ref.node}:{ref.path}:{wait.get('round', 1) + 1}"
+            request = replace(self._request(ref), wait=wait, signal=signal.value, idempotency_key=key)
+            self._running[ref] = asyncio.create_task(self._resumed(request))
+        return bool(self._again)
+
+    async def _resumed(self, request: StepRequest) -> list[Event]:
+        said = request.signal or {}
+        if (request.wait or {}).get("kind") != UNKNOWN:
+            return await self._performer.events(request)
+        if said.get("decision") == "done":
+            return [self._performer.done(request, Next(request.node.main_port, said.get("output")))]
+        return await self._performer.events(request, refused=_unknown())
 
     async def _compute(self) -> None:
         """Perform steps without effects until there are none."""
@@ -247,9 +267,19 @@ class _Driver:
         return True
 
     def _start(self, ref: StepRef, unknown: bool) -> None:
-        refused = NodeError(ErrorKind.UPSTREAM, "step.outcome_unknown") if unknown else self._unpaid(ref)
+        if unknown and self._plan.by_id[ref.node].policy.on_error == "fail":
+            self._record(self._asked_what_came_of(ref, 1))
+            self._bells.nudge.set()
+            return
+        refused = _unknown() if unknown else self._unpaid(ref)
         steps = self._performer.events(self._request(ref), refused=refused)
         self._running[ref] = asyncio.create_task(steps)
+
+    def _asked_what_came_of(self, ref: StepRef, round_: int) -> Event:
+        """Nobody knows whether an unsafe step was done, and its policy has no answer: a person does."""
+        at = self._now()
+        wait = {"kind": UNKNOWN, "round": round_, "since": at}
+        return {"type": "step.waiting", "node": ref.node, "path": ref.path, "wait": wait, "at": at}
 
     def _unpaid(self, ref: StepRef) -> NodeError | None:
         limit = self._plan.flow.settings.budget_usd
@@ -307,6 +337,10 @@ class _Driver:
         status: Any = "waiting" if end is None else end["type"].removeprefix("run.")
         output, error = (None, None) if end is None else (end["output"], end["error"])
         return DriveResult(status, output, error, state.usage, state.messages)
+
+
+def _unknown() -> NodeError:
+    return NodeError(ErrorKind.UPSTREAM, "step.outcome_unknown")
 
 
 def _acts(node: PlannedNode) -> bool:

@@ -31,12 +31,14 @@ class FlowRun(WorkspaceRow, table=True):
     `seq` is the number of its last journal event. `attempts` counts how often a driver took it since its journal
     last grew. `options` are the caller's wishes for model calls. `trigger` is the id of the node that starts.
     `settled` says that whoever waits for this run's end (parent, next in the conversation) was told. Nobody drives it
-    before `hold_until`.
+    before `hold_until`. A replay names the run it was forked from and the node it begins at ("" where it took up
+    everything recorded).
     """
 
     __tablename__ = "flow_run"
     __table_args__ = (
         Index(None, "flow_id", "created_at"),
+        Index(None, "workspace_id", "created_at"),
         Index(
             "ix_flow_run_undriven",
             "rung_at",
@@ -73,6 +75,8 @@ class FlowRun(WorkspaceRow, table=True):
     )
     parent_node: str = text("")
     parent_path: str = text("")
+    replay_of: UUID | None = Field(default=None, foreign_key="flow_run.id", ondelete="SET NULL", index=True)
+    replay_from: str = text("")
     depth: int = 0
     simulate: bool = False
     source: str = text("api")

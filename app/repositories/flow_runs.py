@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Text, cast, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
@@ -14,7 +14,7 @@ from sqlmodel import col
 from app.core.db import after_commit
 from app.core.settings import get_settings
 from app.errors import NotFound
-from app.models.flow_runs import FlowRun
+from app.models.flow_runs import FlowRun, RunStatus
 from app.models.flows import Flow, FlowSnapshot, FlowVersion
 from app.repositories.base import WorkspaceRepository
 
@@ -27,6 +27,57 @@ class FlowRuns(WorkspaceRepository[FlowRun]):
         """Newest first."""
         query = self.rows().where(col(FlowRun.flow_id) == flow_id).order_by(col(FlowRun.id).desc())
         return (await self.session.scalars(query.limit(limit))).all()
+
+    async def search(
+        self,
+        *,
+        status: str | None = None,
+        dead: bool = False,
+        flow_id: UUID | None = None,
+        words: str = "",
+        before: UUID | None = None,
+        limit: int = 50,
+    ) -> list[tuple[FlowRun, str]]:
+        """Runs that people started or events did, with the names of their flows, newest first.
+
+        `words` are sought in the newest runs only: names, ids, inputs, errors.
+        """
+        query = (
+            select(FlowRun, func.coalesce(col(Flow.name), ""))
+            .outerjoin(Flow, col(Flow.id) == col(FlowRun.flow_id))
+            .where(col(FlowRun.workspace_id) == self.workspace_id, col(FlowRun.parent_run_id).is_(None))
+        )
+        if status:
+            query = query.where(col(FlowRun.status) == status)
+        if dead:
+            code = col(FlowRun.error).op("->>")("code")
+            query = query.where(col(FlowRun.status) == RunStatus.FAILED, code.in_(DEAD))
+        if flow_id:
+            query = query.where(col(FlowRun.flow_id) == flow_id)
+        if before:
+            query = query.where(col(FlowRun.id) < before)
+        if words:
+            newest = (
+                select(col(FlowRun.id))
+                .where(col(FlowRun.workspace_id) == self.workspace_id)
+                .order_by(col(FlowRun.created_at).desc())
+                .limit(_SEARCHED)
+            )
+            pattern = "%" + words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+            said = [
+                cast(col(FlowRun.id), Text),
+                col(Flow.name),
+                cast(col(FlowRun.input), Text),
+                cast(col(FlowRun.error), Text),
+            ]
+            query = query.where(col(FlowRun.id).in_(newest), or_(*[each.ilike(pattern) for each in said]))
+        query = query.order_by(col(FlowRun.created_at).desc(), col(FlowRun.id).desc()).limit(limit)
+        return [(row[0], row[1]) for row in await self.session.execute(query)]
+
+
+# Failures that are no fault of the flow: a person looks at them and starts the run again.
+DEAD: Final = ("run.crashed_repeatedly", "step.outcome_unknown")
+_SEARCHED: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)

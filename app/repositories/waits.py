@@ -20,7 +20,7 @@ from app.models.flow_waits import FlowSignal, FlowWait
 from app.repositories.base import WorkspaceRepository
 
 SUBFLOW: Final = "subflow"
-INBOX: Final = ("approval", "task", "takeover")
+INBOX: Final = ("approval", "task", "takeover", "unknown")
 # Signals in the order they came; a step hears one at a time.
 _SIGNALS = text("""
 SELECT DISTINCT ON (node, path) id, node, path, value FROM flow_signal WHERE run_id = :run_id

@@ -36,6 +36,19 @@ class StartInline(_Body):
     simulate: bool = False
 
 
+class Replay(_Body):
+    """`from_node` None replays from the trigger. `resume` takes up everything recorded and does what is missing.
+
+    `outputs` replaces recorded outputs of nodes upstream, `input` the run's input.
+    """
+
+    from_node: Annotated[str, Field(max_length=40)] | None = None
+    simulate: bool = True
+    resume: bool = False
+    input: Any = None
+    outputs: Annotated[dict[str, Any], Field(max_length=200)] = Field(default_factory=dict)
+
+
 class RunView(_View):
     id: UUID
     flow_id: UUID | None
@@ -50,10 +63,37 @@ class RunView(_View):
     simulate: bool
     conversation_id: UUID | None
     parent_run_id: UUID | None
+    replay_of: UUID | None = None
+    replay_from: str = ""
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
     duration_ms: float | None
+
+
+class RunItem(_View):
+    """One line of the list of runs."""
+
+    id: UUID
+    flow_id: UUID | None
+    flow_name: str
+    status: Status
+    source: str
+    simulate: bool
+    version: int | None
+    error: Any
+    cost_usd: float | None
+    replay_of: UUID | None
+    created_at: datetime
+    ended_at: datetime | None
+    duration_ms: float | None
+
+
+class RunPage(_View):
+    """`next` is the cursor of the following page, null on the last."""
+
+    items: list[RunItem]
+    next: str | None
 
 
 class StepView(_View):

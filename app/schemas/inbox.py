@@ -6,7 +6,10 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-ItemStatus = Literal["open", "approved", "rejected", "done", "returned", "timeout", "closed"]
+ItemStatus = Literal[
+    "open", "approved", "rejected", "done", "returned", "timeout", "closed", "retry", "failed"
+]
+Kind = Literal["approval", "task", "takeover", "unknown"]
 
 
 class _Body(BaseModel):
@@ -34,6 +37,14 @@ class GiveBack(_Body):
     note: Annotated[str, Field(max_length=4_000)] = ""
 
 
+class Outcome(_Body):
+    """What came of a step nobody knows about: it was `done` (with this output), `retry` it, or let it be `failed`."""
+
+    decision: Literal["done", "retry", "failed"]
+    output: Any = None
+    note: Annotated[str, Field(max_length=4_000)] = ""
+
+
 class Word(_Body):
     text: Annotated[str, Field(min_length=1, max_length=32_000)]
 
@@ -49,7 +60,7 @@ class InboxItem(_View):
     """One thing a person is asked. `may_decide` says whether the reader may; `refusal` is the code why not."""
 
     id: UUID
-    kind: Literal["approval", "task", "takeover"]
+    kind: Kind
     status: ItemStatus
     title: str
     description: str

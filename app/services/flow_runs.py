@@ -28,8 +28,8 @@ from app.realtime.publish import CANCELS, tell
 from app.repositories import leases
 from app.repositories.flow_runs import FlowRuns, Runnable, RunnableFlows, pin
 from app.repositories.journal import load_events
-from app.repositories.waits import SUBFLOW, FlowWaits
-from app.schemas.flow_runs import RunView, StartInline, StartRun, StepView
+from app.repositories.waits import SUBFLOW, FlowWaits, deliver, reply_key
+from app.schemas.flow_runs import RunItem, RunPage, RunView, StartInline, StartRun, StepView
 from app.services import snapshots
 from app.services.flow_documents import in_words
 from app.services.snapshots import Snapshot
@@ -60,6 +60,10 @@ class NoTrigger(Invalid):
 
 class RunEnded(Conflict):
     code = "run.already_ended"
+
+
+class NotListening(Conflict):
+    code = "run.not_listening"
 
 
 async def queue_stored(
@@ -218,12 +222,51 @@ async def latest(session: AsyncSession, principal: Principal, flow_id: UUID) -> 
     return [run_view(row, principal.locale) for row in rows]
 
 
+async def search(
+    session: AsyncSession,
+    principal: Principal,
+    *,
+    status: str | None = None,
+    dead: bool = False,
+    flow_id: UUID | None = None,
+    words: str = "",
+    before: UUID | None = None,
+    limit: int = 50,
+) -> RunPage:
+    """The workspace's runs, newest first. `dead`: those that failed through no fault of their flow."""
+    found = await FlowRuns(session, principal.workspace_id).search(
+        status=status, dead=dead, flow_id=flow_id, words=words.strip(), before=before, limit=limit + 1
+    )
+    items = [_item(row, name, principal.locale) for row, name in found[:limit]]
+    return RunPage(items=items, next=str(items[-1].id) if len(found) > limit else None)
+
+
+def _item(row: FlowRun, flow_name: str, locale: str) -> RunItem:
+    view = run_view(row, locale)
+    values = view.model_dump(include=set(RunItem.model_fields))
+    return RunItem.model_validate({**values, "flow_name": flow_name, "cost_usd": view.usage.get("cost_usd")})
+
+
 async def steps(session: AsyncSession, principal: Principal, run_id: UUID) -> list[StepView]:
     """Every step that was reached, in the order it was."""
     row = await FlowRuns(session, principal.workspace_id).get(run_id)
     snapshot = await pinned(session, row.snapshot_hash)
     found = steps_of(snapshot, await load_events(session, run_id))
     return [step.model_copy(update={"error": error_in_words(step.error, principal.locale)}) for step in found]
+
+
+async def reply(session: AsyncSession, principal: Principal, run_id: UUID, text: str) -> RunView:
+    """Answer a run's own question. Raises `NotListening` when no step of it waits for a reply."""
+    row = await FlowRuns(session, principal.workspace_id).get(run_id)
+    signal = {"kind": "event", "source": "reply", "value": {"message": text}}
+    key = reply_key(row.conversation_id, row.id)
+    told = await deliver(session, principal.workspace_id, [key], signal)
+    if not told:
+        raise NotListening(id=str(run_id), status=row.status)
+    for each in told:
+        await jobs.enqueue(session, jobs.DRIVE_RUN, {"run_id": str(each)}, durable=False)
+    await session.refresh(row)
+    return run_view(row, principal.locale)
 
 
 async def cancel(session: AsyncSession, principal: Principal, run_id: UUID) -> RunView:

@@ -18,8 +18,8 @@ from app.errors import Conflict, Denied, Invalid
 from app.models.flow_runs import FlowRun
 from app.models.flow_waits import FlowWait
 from app.repositories.flow_runs import FlowRuns
-from app.repositories.waits import FlowWaits
-from app.schemas.inbox import Decision, GiveBack, GivenAnswer, InboxItem, TaskResult
+from app.repositories.waits import INBOX, FlowWaits
+from app.schemas.inbox import Decision, GiveBack, GivenAnswer, InboxItem, Outcome, TaskResult
 
 
 class AlreadyDecided(Conflict):
@@ -46,7 +46,7 @@ async def items(
     session: AsyncSession, principal: Principal, *, decided: bool = False, kind: str | None = None
 ) -> list[InboxItem]:
     """Newest first."""
-    kinds = (kind,) if kind else ("approval", "task", "takeover")
+    kinds = (kind,) if kind else INBOX
     found = await FlowWaits(session, principal.workspace_id).inbox(decided=decided, kinds=kinds)
     return [_view(principal, row, run) for row, run in found]
 
@@ -96,6 +96,15 @@ async def give_back(session: AsyncSession, principal: Principal, wait_id: UUID, 
     value = {"kind": "answer", "returned_by": principal.name or principal.email, "note": said.note}
     row.answers = [*row.answers, _answer(principal, "returned", said.note)]
     await _resolve(session, principal, row, "returned", value)
+    return _view(principal, row, run)
+
+
+async def say_outcome(session: AsyncSession, principal: Principal, wait_id: UUID, said: Outcome) -> InboxItem:
+    """Say what came of a step that was cut off while it acted on the world."""
+    row, run = await _held(session, principal, wait_id, "unknown")
+    value = {"kind": "answer", "decision": said.decision, "output": said.output}
+    row.answers = [*row.answers, _answer(principal, said.decision, said.note)]
+    await _resolve(session, principal, row, said.decision, value)
     return _view(principal, row, run)
 
 

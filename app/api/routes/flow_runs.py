@@ -3,15 +3,16 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import Response
 
 from app.api import stream
 from app.api.deps import Caller, Db
 from app.auth.permissions import require
 from app.core.principal import Principal
-from app.schemas.flow_runs import RunView, StartInline, StartRun, StepView
-from app.services import flow_runs
+from app.schemas.flow_runs import Replay, RunPage, RunView, StartInline, StartRun, Status, StepView
+from app.schemas.inbox import Word
+from app.services import flow_runs, run_replay
 
 router = APIRouter(prefix="/api", tags=["runs"])
 _STREAMS: dict[int | str, dict[str, Any]] = {200: {"content": {stream.SSE: {}, stream.NDJSON: {}}}}
@@ -57,6 +58,26 @@ async def list_runs(flow_id: UUID, session: Db, caller: Caller) -> list[RunView]
     return await flow_runs.latest(session, caller, flow_id)
 
 
+@router.get("/runs")
+async def search_runs(
+    session: Db,
+    caller: Caller,
+    status: Status | None = None,
+    dead: Annotated[
+        bool, Query(description="Only those that failed through no fault of their flow.")
+    ] = False,
+    flow_id: UUID | None = None,
+    q: Annotated[str, Query(max_length=200)] = "",
+    before: Annotated[UUID | None, Query(description="The `next` of the page before.")] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> RunPage:
+    """The workspace's runs, newest first; `q` seeks in the newest 10,000."""
+    require(caller, "runs:read")
+    return await flow_runs.search(
+        session, caller, status=status, dead=dead, flow_id=flow_id, words=q, before=before, limit=limit
+    )
+
+
 @router.get("/runs/{run_id}")
 async def get_run(run_id: UUID, caller: Caller) -> RunView:
     require(caller, "runs:read")
@@ -86,3 +107,17 @@ async def cancel_run(run_id: UUID, session: Db, caller: Caller) -> RunView:
     """Ask a run to stop. It does within about a second; 409 when it has ended already."""
     require(caller, "runs:write")
     return await flow_runs.cancel(session, caller, run_id)
+
+
+@router.post("/runs/{run_id}/replay", status_code=201)
+async def replay_run(run_id: UUID, body: Replay, session: Db, caller: Caller) -> RunView:
+    """Fork a run at a node, with the recorded values upstream, edited or not. Simulated unless told otherwise."""
+    require(caller, "runs:write")
+    return await run_replay.replay(session, caller, run_id, body)
+
+
+@router.post("/runs/{run_id}/reply", status_code=202)
+async def reply_to_run(run_id: UUID, body: Word, session: Db, caller: Caller) -> RunView:
+    """Answer a run that asked something and has no conversation of its own. 409 when it listens to nobody."""
+    require(caller, "runs:write")
+    return await flow_runs.reply(session, caller, run_id, body.text)

@@ -1,6 +1,6 @@
 """What people are asked: approvals, tasks, and conversations that were handed to them."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from app.api.deps import Caller, Db
 from app.auth.permissions import require
 from app.schemas.flow_runs import MessageView
-from app.schemas.inbox import Decision, GiveBack, InboxItem, TaskResult, Word
+from app.schemas.inbox import Decision, GiveBack, InboxItem, Kind, Outcome, TaskResult, Word
 from app.services import conversations, inbox
 
 router = APIRouter(prefix="/api", tags=["inbox"])
@@ -40,7 +40,7 @@ async def list_inbox(
     session: Db,
     caller: Caller,
     decided: Decided = False,
-    kind: Literal["approval", "task", "takeover"] | None = None,
+    kind: Kind | None = None,
 ) -> list[InboxItem]:
     """Everything people are asked, newest first."""
     require(caller, "runs:read")
@@ -52,6 +52,13 @@ async def finish_task(task_id: UUID, body: TaskResult, session: Db, caller: Call
     """Say that a task is done, and what came of it."""
     require(caller, "runs:write")
     return await inbox.finish_task(session, caller, task_id, body)
+
+
+@router.post("/inbox/{item_id}/outcome")
+async def say_outcome(item_id: UUID, body: Outcome, session: Db, caller: Caller) -> InboxItem:
+    """Say what came of a step that was cut off while it acted on the world, so that it is not done twice."""
+    require(caller, "runs:write")
+    return await inbox.say_outcome(session, caller, item_id, body)
 
 
 @router.post("/inbox/{takeover_id}/return")
