@@ -44,6 +44,12 @@
     importFile(file);
   });
 
+  // Pages that show what goes on elsewhere look again while somebody sees them, but not under a person's hands.
+  setInterval(() => {
+    if (document.hidden || document.activeElement?.closest("textarea, input, select, [role=dialog]")) return;
+    document.querySelector("[data-refresh]")?.click();
+  }, 3000);
+
   // Up and down through the rows, / to the search, N for a new flow.
   document.addEventListener("keydown", (event) => {
     if (!onList() || event.ctrlKey || event.metaKey || event.altKey) return;

@@ -1,6 +1,7 @@
 """What routes ask for: who is calling, a transaction, the reader's language."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -48,13 +49,16 @@ async def optional_principal(request: Request) -> Principal | None:
 
 
 async def principal(
+    request: Request,
     caller: Annotated[Principal | None, Depends(optional_principal)],
     _bearer_shown: Annotated[object, Security(_bearer)] = None,
     _cookie_shown: Annotated[object, Security(_cookie)] = None,
 ) -> Principal:
-    """The caller. Raises `Unauthenticated` when nobody is signed in."""
+    """The caller, who reads the language they chose or their client asks for. Raises `Unauthenticated` for nobody."""
     if caller is None:
         raise Unauthenticated("auth.required")
+    if not caller.locale:  # nobody chose a language: the client's
+        return replace(caller, locale=negotiate(request.headers.get("accept-language")))
     return caller
 
 

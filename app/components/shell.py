@@ -1,5 +1,7 @@
 """What all pages of signed-in people share: the rail with the product's pages, and a header."""
 
+from typing import Any
+
 import reflex as rx
 
 from app.components.words import attribute, words
@@ -66,6 +68,8 @@ def shell(current: str, *content: rx.Component) -> rx.Component:
     rail = rx.el.nav(
         rx.link(logo(), href="/flows", aria_label="Prometey", class_name="pm-home"),
         _rail_link("workflow", "ui.shell.flows", "/flows", current),
+        _rail_link("activity", "ui.shell.runs", "/runs", current),
+        _rail_link("inbox", "ui.shell.approvals", "/approvals", current),
         rx.el.span(class_name="pm-grow"),
         _rail_link("settings", "ui.shell.settings", "/settings", current),
         _theme(),
@@ -80,3 +84,15 @@ def page_header(title: str, *tools: rx.Component) -> rx.Component:
     """A page's title and tools. With many tools it takes a second line on narrow screens."""
     look = "pm-page-header pm-tall" if len(tools) > 1 else "pm-page-header"
     return rx.el.header(rx.el.h1(words(title)), rx.el.span(class_name="pm-grow"), *tools, class_name=look)
+
+
+def live_refresh(event: Any) -> rx.Component:
+    """A page that looks again every few seconds while somebody sees it; pages.js presses this button."""
+    return rx.el.button(
+        type="button",
+        hidden=True,
+        on_click=event,
+        tab_index=-1,
+        aria_hidden="true",
+        custom_attrs={"data-refresh": "true"},
+    )

@@ -26,7 +26,7 @@ def t(key: str, /, locale: str = DEFAULT, **context: Any) -> str:
 
 def find(key: str, /, locale: str = DEFAULT, **context: Any) -> str | None:
     """Like `t`, None where no sentence has this key."""
-    texts = messages(locale)
+    texts = messages(locale if locale in LOCALES else DEFAULT)
     count = context.get("count")
     template = texts.get(f"{key}.{_plural(count, locale)}") if isinstance(count, int) else None
     template = template or texts.get(key)

@@ -7,7 +7,7 @@ from typing import Any, Final
 from uuid import UUID, uuid5
 
 import orjson
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
@@ -17,6 +17,7 @@ from app.core.ids import WorkspaceId
 from app.models.conversations import Conversation
 from app.models.flow_runs import FlowRun
 from app.models.flow_waits import FlowSignal, FlowWait
+from app.models.flows import Flow
 from app.repositories.base import WorkspaceRepository
 
 SUBFLOW: Final = "subflow"
@@ -189,12 +190,13 @@ class FlowWaits(WorkspaceRepository[FlowWait]):
 
     async def inbox(
         self, *, decided: bool, kinds: Sequence[str] = INBOX, limit: int = 200
-    ) -> list[tuple[FlowWait, FlowRun]]:
-        """Waits with their runs, newest first: those still open, or those that are over."""
+    ) -> list[tuple[FlowWait, FlowRun, str]]:
+        """Waits with their runs and the names of their flows, newest first: those still open, or those over."""
         over = col(FlowWait.resolved_at).is_not(None) | col(FlowWait.closed)
         query = (
-            select(FlowWait, FlowRun)
+            select(FlowWait, FlowRun, func.coalesce(col(Flow.name), ""))
             .join(FlowRun, col(FlowRun.id) == col(FlowWait.run_id))
+            .outerjoin(Flow, col(Flow.id) == col(FlowRun.flow_id))
             .where(
                 col(FlowWait.workspace_id) == self.workspace_id,
                 col(FlowWait.kind).in_(kinds),
@@ -203,7 +205,7 @@ class FlowWaits(WorkspaceRepository[FlowWait]):
             .order_by(col(FlowWait.created_at).desc(), col(FlowWait.id).desc())
             .limit(limit)
         )
-        return [(row[0], row[1]) for row in await self.session.execute(query)]
+        return [(row[0], row[1], row[2]) for row in await self.session.execute(query)]
 
     async def locked(self, wait_id: UUID) -> FlowWait | None:
         """One wait, held until the end of the transaction: the first answer counts."""

@@ -77,6 +77,7 @@ class InboxItem(_View):
     refusal: str | None
     run_id: UUID
     flow_id: UUID | None
+    flow_name: str
     node: str
     path: str
     conversation_id: UUID | None

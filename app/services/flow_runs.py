@@ -255,6 +255,19 @@ async def steps(session: AsyncSession, principal: Principal, run_id: UUID) -> li
     return [step.model_copy(update={"error": error_in_words(step.error, principal.locale)}) for step in found]
 
 
+async def snapshot_of(session: AsyncSession, principal: Principal, run_id: UUID) -> Snapshot:
+    """The version of the flow that a run uses. Raises `NotFound`."""
+    row = await FlowRuns(session, principal.workspace_id).get(run_id)
+    return await pinned(session, row.snapshot_hash)
+
+
+async def listens(session: AsyncSession, principal: Principal, run_id: UUID) -> bool:
+    """Whether a step of the run waits for a reply."""
+    row = await FlowRuns(session, principal.workspace_id).get(run_id)
+    key = reply_key(row.conversation_id, row.id)
+    return await FlowWaits(session, principal.workspace_id).listening(key)
+
+
 async def reply(session: AsyncSession, principal: Principal, run_id: UUID, text: str) -> RunView:
     """Answer a run's own question. Raises `NotListening` when no step of it waits for a reply."""
     row = await FlowRuns(session, principal.workspace_id).get(run_id)

@@ -48,7 +48,14 @@ async def items(
     """Newest first."""
     kinds = (kind,) if kind else INBOX
     found = await FlowWaits(session, principal.workspace_id).inbox(decided=decided, kinds=kinds)
-    return [_view(principal, row, run) for row, run in found]
+    return [_view(principal, row, run, name) for row, run, name in found]
+
+
+async def of_run(session: AsyncSession, principal: Principal, run_id: UUID) -> list[InboxItem]:
+    """What a run asks people now, oldest first; questions of its conversation are not among them."""
+    run = await FlowRuns(session, principal.workspace_id).get(run_id)
+    rows = await FlowWaits(session, principal.workspace_id).of_run(run_id)
+    return [_view(principal, row, run) for row in rows if row.kind in INBOX]
 
 
 async def item(session: AsyncSession, principal: Principal, wait_id: UUID) -> InboxItem:
@@ -178,7 +185,7 @@ def _answer(principal: Principal, decision: str, note: str) -> dict[str, Any]:
     return {"user_id": str(principal.user_id), "by": by, "decision": decision, "note": note, "at": at}
 
 
-def _view(principal: Principal, row: FlowWait, run: FlowRun) -> InboxItem:
+def _view(principal: Principal, row: FlowWait, run: FlowRun, flow_name: str = "") -> InboxItem:
     data = row.data
     status = row.resolution or ("closed" if row.closed else "open")
     refusal = _refusal(principal, row, run) if status == "open" else None
@@ -202,6 +209,7 @@ def _view(principal: Principal, row: FlowWait, run: FlowRun) -> InboxItem:
             "refusal": refusal,
             "run_id": row.run_id,
             "flow_id": row.flow_id,
+            "flow_name": flow_name,
             "node": row.node,
             "path": row.path,
             "conversation_id": row.conversation_id,

@@ -1,6 +1,7 @@
 """Who looks at a page, and in which language. Every handler asks `_principal` before it does anything."""
 
 import json
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -56,7 +57,8 @@ class SessionState(rx.State):
         self._speak(principal)
         if principal is not None:
             self.name, self.email = principal.name, principal.email
-        return principal
+            return replace(principal, locale=self.locale)
+        return None
 
     def _speak(self, principal: Principal | None) -> None:
         if self.locale in LOCALES:

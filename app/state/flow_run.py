@@ -1,0 +1,271 @@
+"""One run: its steps with what went in and came out, what it waits for, and what one can do with it."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import reflex as rx
+
+from app.core.db import unit_of_work
+from app.core.principal import Principal
+from app.errors import AppError
+from app.i18n import section, t
+from app.schemas.flow_runs import Replay, RunView, StepView
+from app.services import flow_runs, inbox, run_replay
+from app.services.snapshots import Snapshot
+from app.state.flow_list import ago
+from app.state.flow_runs import money, took
+from app.state.inbox import InboxState, inbox_row
+from app.state.values import read_value, written
+
+
+@dataclass
+class StepRow:
+    """One step, in the page's language. Values are written as people read them; empty where there is none."""
+
+    key: str
+    node: str
+    place: str
+    title: str
+    status: str
+    status_name: str
+    took: str
+    cost: str
+    attempts: int
+    input: str
+    output: str
+    error: str
+    ports: str
+    effects: str
+
+
+@dataclass
+class RunAbout:
+    id: str = ""
+    name: str = ""
+    flow_id: str = ""
+    status: str = ""
+    status_name: str = ""
+    began: str = ""
+    took: str = ""
+    cost: str = ""
+    tokens: str = ""
+    version: str = ""
+    source: str = ""
+    input: str = ""
+    output: str = ""
+    error: str = ""
+    replay_of: str = ""
+    replay_from: str = ""
+    simulate: bool = False
+    active: bool = False
+    listens: bool = False
+    messages: list[str] = field(default_factory=list)
+    effects: list[str] = field(default_factory=list)
+
+
+class RunState(InboxState):
+    """The page of one run. It shows what the run asks people with the same cards as the inbox."""
+
+    run: RunAbout = RunAbout()
+    steps: list[StepRow] = []
+    chosen: str = ""
+    from_node: str = ""
+    edited: str = ""
+    edited_node: str = ""
+    really: bool = False
+    replaying: bool = False
+
+    @rx.event
+    async def open_run(self) -> Any:
+        self.run, self.steps, self.rows, self.chosen = RunAbout(), [], [], ""
+        self.loaded, self.problem, self.replaying, self.notes, self.forms = False, "", False, {}, {}
+        return await self._load()
+
+    @rx.event
+    async def refresh_run(self) -> Any:
+        """Only a run that has not ended changes."""
+        return await self._load() if self.loaded and self.run.active else None
+
+    @rx.event
+    def choose(self, key: str) -> None:
+        self.chosen = "" if self.chosen == key else str(key)[:300]
+
+    @rx.event
+    async def cancel(self) -> Any:
+        async def act(session: Any, principal: Principal, run_id: UUID) -> None:
+            await flow_runs.cancel(session, principal, run_id)
+
+        return await self._act(self.run.id, act)
+
+    @rx.event
+    async def answer(self, form: dict[str, Any]) -> Any:
+        """Answer the question of a run that has no conversation."""
+        text = str(form.get("answer") or "").strip()[:32_000]
+        if not text:
+            return None
+
+        async def act(session: Any, principal: Principal, run_id: UUID) -> None:
+            await flow_runs.reply(session, principal, run_id, text)
+
+        return await self._act(self.run.id, act)
+
+    @rx.event
+    def plan_replay(self, node: str) -> None:
+        """Open the dialog: from a node, with the values it had; "" is the whole run."""
+        self.from_node, self.really, self.replaying = str(node)[:40], False, True
+        step = next((each for each in self.steps if each.node == self.from_node), None)
+        self.edited = step.input if step else self.run.input
+        self.edited_node = ""
+
+    @rx.event
+    def close_replay(self, is_open: bool) -> None:
+        self.replaying = is_open is True
+
+    @rx.event
+    def edit(self, text: str) -> None:
+        self.edited = str(text)[:200_000]
+
+    @rx.event
+    def choose_really(self, really: bool) -> None:
+        self.really = really is True
+
+    @rx.event
+    async def replay(self) -> Any:
+        """Fork the run. What was edited replaces the run's input, or the output of the one node upstream."""
+        principal = await self._principal()
+        if principal is None:
+            return self._to_sign_in()
+        try:
+            async with unit_of_work() as session:
+                asked = await self._asked(session, principal)
+                view = await run_replay.replay(session, principal, UUID(self.run.id), asked)
+        except AppError as error:
+            return rx.toast.error(self._sentence(error))
+        self.replaying = False
+        return rx.redirect(f"/runs/{view.id}")
+
+    @rx.event
+    async def resume(self) -> Any:
+        """Take a failed run up where it failed; this acts on the world."""
+        principal = await self._principal()
+        if principal is None:
+            return self._to_sign_in()
+        try:
+            async with unit_of_work() as session:
+                asked = Replay(resume=True, simulate=self.run.simulate)
+                view = await run_replay.replay(session, principal, UUID(self.run.id), asked)
+        except (AppError, ValueError) as error:
+            known = isinstance(error, AppError)
+            return rx.toast.error(self._sentence(error) if known else t("errors.run.not_found", self.locale))  # type: ignore[arg-type]
+        return rx.redirect(f"/runs/{view.id}")
+
+    async def _asked(self, session: Any, principal: Principal) -> Replay:
+        value = read_value(self.edited)
+        simulate = not self.really
+        if not self.from_node:
+            return Replay(input=value, simulate=simulate)
+        plan = (await self._snapshot(session, principal)).plan
+        node = plan.by_id.get(self.from_node)
+        sources = {plan.nodes[plan.edges[edge].source].id for edge in node.incoming} if node else set()
+        step = next((each for each in self.steps if each.node == self.from_node), None)
+        unchanged = step is None or step.input == self.edited
+        if unchanged or not sources:
+            return Replay(from_node=self.from_node, simulate=simulate)
+        if len(sources) == 1:
+            return Replay(from_node=self.from_node, simulate=simulate, outputs={next(iter(sources)): value})
+        given = value if isinstance(value, dict) else {}
+        outputs = {name: each for name, each in given.items() if name in sources}
+        return Replay(from_node=self.from_node, simulate=simulate, outputs=outputs)
+
+    async def _snapshot(self, session: Any, principal: Principal) -> Snapshot:
+        return await flow_runs.snapshot_of(session, principal, UUID(self.run.id))
+
+    async def _load(self) -> Any:
+        principal = await self._principal()
+        if principal is None:
+            return self._to_sign_in()
+        try:
+            run_id = UUID(str(self.router.url.path.rstrip("/").rpartition("/")[2]))
+            view = await flow_runs.get(principal, run_id)
+            async with unit_of_work() as session:
+                snapshot = await flow_runs.snapshot_of(session, principal, run_id)
+                steps = await flow_runs.steps(session, principal, run_id)
+                items = await inbox.of_run(session, principal, run_id)
+                listens = await flow_runs.listens(session, principal, run_id)
+        except ValueError:
+            self.problem = t("errors.run.not_found", self.locale)
+        except AppError as error:
+            self.problem = self._sentence(error)
+        else:
+            self.run = _about(view, snapshot, self.locale)
+            self.run.listens = listens and view.conversation_id is None
+            self.run.effects = [_effect(each, self.locale) for step in steps for each in step.effects]
+            self.steps = [_step(step, snapshot, self.locale) for step in steps if step.status != "skipped"]
+            self.rows = [inbox_row(item, self.locale) for item in items]
+            self.problem, self.loaded = "", True
+        return None
+
+
+def _about(view: RunView, snapshot: Snapshot, locale: str) -> RunAbout:
+    usage = view.usage
+    tokens = int(usage.get("prompt_tokens") or 0) + int(usage.get("completion_tokens") or 0)
+    return RunAbout(
+        id=str(view.id),
+        name=snapshot.flow.name or t("flow.untitled", locale),
+        flow_id=str(view.flow_id or ""),
+        status=view.status,
+        status_name=t(f"run.status.{view.status}", locale),
+        began=ago(view.created_at, locale),
+        took=took(view.duration_ms, locale),
+        cost=money(usage.get("cost_usd")),
+        tokens=t("run.token_count", locale, count=tokens) if tokens else "",
+        version=t("ui.flows.draft", locale) if view.version is None else f"v{view.version}",
+        source=t(f"run.source.{view.source}", locale),
+        input=written(view.input),
+        output="" if view.output is None else written(view.output),
+        error=str((view.error or {}).get("message") or ""),
+        replay_of=str(view.replay_of or ""),
+        replay_from=view.replay_from,
+        simulate=view.simulate,
+        active=view.ended_at is None,
+        messages=[str(message.get("text", "")) for message in view.messages],
+    )
+
+
+def _step(step: StepView, snapshot: Snapshot, locale: str) -> StepRow:
+    node = snapshot.flow.node(step.node)
+    type_title = section(locale, "nodes").get(node.type, {}).get("title") if node else None
+    return StepRow(
+        key=f"{step.path}/{step.node}",
+        node=step.node,
+        place=step.path,
+        title=(node.title if node else "") or type_title or step.node,
+        status=step.status,
+        status_name=t(f"step.status.{step.status}", locale),
+        took=took(step.duration_ms, locale),
+        cost=money((step.usage or {}).get("cost_usd")),
+        attempts=step.attempts,
+        input="" if step.input is None else written(step.input),
+        output="" if step.output is None else written(step.output),
+        error=str((step.error or {}).get("message") or ""),
+        ports=", ".join(step.ports),
+        effects="\n".join(_effect(each, locale) for each in step.effects),
+    )
+
+
+def _effect(effect: dict[str, Any], locale: str) -> str:
+    """What a simulated step would have done, as a sentence."""
+    match effect.get("kind"):
+        case "http.request":
+            body = json.dumps(effect.get("body"), ensure_ascii=False)[:300] if effect.get("body") else ""
+            return t(
+                "effect.http", locale, method=effect.get("method", ""), url=effect.get("url", ""), body=body
+            )
+        case "message":
+            return t("effect.message", locale, text=effect.get("text", ""))
+        case "wait":
+            return t("effect.wait", locale, until=str(effect.get("until", ""))[:16].replace("T", " "))
+        case _:
+            return written(effect)
