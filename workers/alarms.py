@@ -5,6 +5,7 @@ from typing import Final
 
 from app.core.db import unit_of_work
 from app.repositories import leases, waits
+from app.services import schedules
 from workers.run_flow import ring
 
 _AT_ONCE: Final = 500
@@ -29,3 +30,11 @@ async def once() -> float:
         await ring(run_id)
     left = [each for each in (next_wait_s, next_hold_s) if each is not None]
     return min(max([min(left, default=_LONGEST_PAUSE_S), _SHORTEST_PAUSE_S]), _LONGEST_PAUSE_S)
+
+
+async def tick() -> None:
+    """For ever: start what starts by the clock. A schedule another process looks at is passed over."""
+    while True:
+        async with unit_of_work() as session:
+            fired = await schedules.fire(session)
+        await asyncio.sleep(0 if fired else _LONGEST_PAUSE_S)

@@ -43,6 +43,7 @@ class Process(Middleware):
         services = (
             sweeping,
             alarms.watch,
+            alarms.tick,
             say_alive,
             runner.held.keep_leases,
             runner.held.hear_cancels,

@@ -1,12 +1,18 @@
 """Binds what a step may ask of the world to integrations."""
 
+import hashlib
+import hmac
+from base64 import b64encode
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from app.capabilities import Channel, Completion, Http, Llm, ModelRequest
+import orjson
+
+from app.capabilities import Channel, Completion, Http, HttpRequest, HttpResponse, Llm, ModelRequest
 from app.core.db import unit_of_work
+from app.core.ids import WorkspaceId
 from app.core.settings import Settings
 from app.flows.node_type import ErrorKind, Message, NodeError, Result, Suspend
 from app.flows.perform import make_perform
@@ -17,6 +23,7 @@ from app.realtime.publish import RedisSink
 from app.repositories import waits
 from app.repositories.leases import Claimed
 from app.repositories.waits import SUBFLOW
+from app.services import credentials
 from app.services.snapshots import Snapshot
 from workers import sub_runs
 from workers.simulation import Intentions, RecordingChannel, RecordingHttp
@@ -44,7 +51,7 @@ class Wiring:
             # Streams are read straight from the wire, which costs less than a whole answer through the SDK.
             shown = emit.delta if run.options.get("stream") else _unheard
             llm = _WithOptions(self._llm.bind(shown, key), run.options)
-            http: Http = self._http
+            http: Http = _WithCredentials(self._http, run.workspace_id)
             channel: Channel = _ConversationChannel(key, run.conversation_id)
             if run.simulate:
                 meant = intentions.of(node, path)
@@ -92,6 +99,44 @@ class _WithOptions:
     async def complete(self, request: ModelRequest) -> Completion:
         wishes = {name: self.options[name] for name in ("temperature", "max_tokens") if name in self.options}
         return await self.llm.complete(replace(request, **wishes) if wishes else request)
+
+
+@dataclass(frozen=True, slots=True)
+class _WithCredentials:
+    """Calls with the workspace's credential of the slot that a step names."""
+
+    http: Http
+    workspace_id: UUID
+
+    async def send(self, request: HttpRequest) -> HttpResponse:
+        if not request.credential:
+            return await self.http.send(request)
+        async with unit_of_work() as session:
+            found = await credentials.opened(session, WorkspaceId(self.workspace_id), request.credential)
+        if found is None:
+            raise NodeError(
+                ErrorKind.AUTH, "http.credential_unbound", param="credential", slot=request.credential
+            )
+        return await self.http.send(_signed(replace(request, credential=None), *found))
+
+
+def _signed(request: HttpRequest, kind: str, values: Mapping[str, Any]) -> HttpRequest:
+    headers, query = dict(request.headers), dict(request.query)
+    match kind:
+        case "bearer":
+            headers["Authorization"] = f"Bearer {values['token']}"
+        case "basic":
+            pair = f"{values['username']}:{values['password']}".encode()
+            headers["Authorization"] = f"Basic {b64encode(pair).decode()}"
+        case "header":
+            headers[values["name"]] = values["value"]
+        case "query":
+            query[values["name"]] = values["value"]
+        case "hmac":
+            body = orjson.dumps(request.json) if request.json is not None else (request.body or "").encode()
+            digest = hmac.new(str(values["secret"]).encode(), body, hashlib.sha256).hexdigest()
+            headers["X-Signature"] = f"sha256={digest}"
+    return replace(request, headers=headers, query=query)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from app.api.routes import (
     auth,
     catalog,
     chat,
+    credentials,
     flow_edits,
     flow_runs,
     flow_templates,
@@ -21,6 +22,7 @@ from app.api.routes import (
     models,
     openai,
 )
+from app.api.webhooks import flows as flow_hooks
 from app.core import jobs
 from app.integrations import queue
 
@@ -35,6 +37,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     flow_runs.router,
     chat.router,
     inbox.router,
+    credentials.router,
+    flow_hooks.router,
     models.router,
     openai.router,
     catalog.router,

@@ -4,7 +4,9 @@ from app.models.accounts import Account, Membership, Workspace
 from app.models.api_keys import ApiKey
 from app.models.auth_sessions import AuthSession, EnterCode, RefreshToken
 from app.models.conversations import Conversation, Message
+from app.models.credentials import Credential
 from app.models.flow_runs import FlowRun, FlowRunEvent
+from app.models.flow_schedules import FlowSchedule
 from app.models.flow_waits import FlowSignal, FlowWait
 from app.models.flows import Flow, FlowEdit, FlowSnapshot, FlowVersion
 
@@ -13,11 +15,13 @@ __all__ = [
     "ApiKey",
     "AuthSession",
     "Conversation",
+    "Credential",
     "EnterCode",
     "Flow",
     "FlowEdit",
     "FlowRun",
     "FlowRunEvent",
+    "FlowSchedule",
     "FlowSignal",
     "FlowSnapshot",
     "FlowVersion",

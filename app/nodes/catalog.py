@@ -28,11 +28,15 @@ from app.nodes import (
     time_wait_event,
     trigger_call,
     trigger_chat,
+    trigger_schedule,
+    trigger_webhook,
 )
 
 TYPES: tuple[NodeType, ...] = (
     trigger_chat.NODE,
     trigger_call.NODE,
+    trigger_webhook.NODE,
+    trigger_schedule.NODE,
     ai_llm.NODE,
     ai_classify.NODE,
     logic_if.NODE,

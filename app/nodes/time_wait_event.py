@@ -57,6 +57,7 @@ NODE = NodeType(
     ports=("timeout",),
     run=run,
     resume=resume,
+    names=("event",),
     port_list=PortList("events", "id", "id"),
     output_schema=lambda _params, _inputs: {"title": "event"},
     starts_with={"events": [{"id": "reply", "kind": "reply"}], "deadline_s": 86_400},

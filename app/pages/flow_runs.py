@@ -83,7 +83,9 @@ def _row(run: RunRow) -> rx.Component:
             color_scheme="gray",
         ),
         rx.el.span(
-            rx.cond(run.simulate, rx.el.span(words("run.is_simulated"), class_name="pm-tag-kind"), run.source),
+            rx.cond(
+                run.simulate, rx.el.span(words("run.is_simulated"), class_name="pm-tag-kind"), run.source
+            ),
             class_name="pm-quiet",
         ),
         rx.el.span(run.cost, class_name="pm-quiet"),

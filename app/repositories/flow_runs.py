@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.core.db import after_commit
+from app.core.ids import WorkspaceId
 from app.core.settings import get_settings
 from app.errors import NotFound
 from app.models.flow_runs import FlowRun, RunStatus
@@ -158,3 +159,24 @@ async def insert_once(session: AsyncSession, row: FlowRun) -> None:
     """Store a run whose id follows from its parent's step; a repeat changes nothing."""
     values: dict[str, Any] = row.model_dump()
     await session.execute(insert(FlowRun).values(values).on_conflict_do_nothing())
+
+
+@dataclass(frozen=True, slots=True)
+class Triggered:
+    """The flow an event from outside addresses by its id alone: its newest version, or the draft before the first."""
+
+    workspace_id: WorkspaceId
+    document: str
+    semantic_hash: str
+    version: int | None
+
+
+async def triggered(session: AsyncSession, flow_id: UUID) -> Triggered | None:
+    """The flow's id is what its webhook address consists of, so no workspace is known yet."""
+    row = await session.scalar(select(Flow).where(col(Flow.id) == flow_id, col(Flow.deleted_at).is_(None)))
+    if row is None:
+        return None
+    runnable = await RunnableFlows(session, WorkspaceId(row.workspace_id)).published_or_draft(flow_id)
+    return Triggered(
+        WorkspaceId(row.workspace_id), runnable.document, runnable.semantic_hash, runnable.version
+    )

@@ -64,6 +64,14 @@ WHERE hold_until <= clock_timestamp() RETURNING id
 _NEXT_HOLD = text(
     "SELECT extract(epoch FROM min(hold_until) - clock_timestamp()) FROM flow_run WHERE hold_until IS NOT NULL"
 )
+_AT_REST = text("""
+SELECT run.ended_at IS NOT NULL OR (run.status = 'waiting' AND EXISTS (
+  SELECT FROM flow_wait AS wait
+  WHERE wait.run_id = run.id AND wait.kind != 'subflow' AND NOT wait.closed AND NOT wait.detached
+    AND wait.resolved_at IS NULL
+))
+FROM flow_run AS run WHERE run.id = :id
+""")
 _UNSETTLED = text("""
 SELECT id FROM flow_run WHERE NOT settled AND ended_at < clock_timestamp() - interval '1 second'
 ORDER BY ended_at LIMIT :limit
@@ -186,6 +194,11 @@ async def held_back(session: AsyncSession) -> tuple[list[UUID], float | None]:
 async def request_cancel(session: AsyncSession, workspace_id: UUID, run_id: UUID) -> list[UUID]:
     """Ask a run and its sub-runs to stop. Returns those that had not ended."""
     return list(await session.scalars(_CANCEL, {"id": run_id, "workspace_id": workspace_id}))
+
+
+async def at_rest(session: AsyncSession, run_id: UUID) -> bool:
+    """Whether the run has ended, or waits for more than the runs it called."""
+    return bool(await session.scalar(_AT_REST, {"id": run_id}))
 
 
 async def snapshot(session: AsyncSession, semantic_hash: str) -> str | None:

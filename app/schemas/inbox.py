@@ -49,6 +49,17 @@ class Word(_Body):
     text: Annotated[str, Field(min_length=1, max_length=32_000)]
 
 
+class EventBody(_Body):
+    """An event for every run of the workspace that waits for one of this kind; their conditions see it as `event`."""
+
+    kind: Literal["webhook", "kommo", "task"] = "webhook"
+    event: Any = None
+
+
+class Delivered(_View):
+    runs: list[UUID]
+
+
 class GivenAnswer(_View):
     by: str
     decision: str

@@ -14,8 +14,9 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core import jobs
-from app.core.clock import new_id
+from app.core.clock import new_id, now
 from app.core.db import after_commit, unit_of_work
+from app.core.ids import WorkspaceId
 from app.core.principal import Principal
 from app.errors import Conflict, Invalid
 from app.flows import codec
@@ -26,7 +27,7 @@ from app.models.flow_runs import FlowRun, RunStatus
 from app.realtime import follow as reading
 from app.realtime.publish import CANCELS, tell
 from app.repositories import leases
-from app.repositories.flow_runs import FlowRuns, Runnable, RunnableFlows, pin
+from app.repositories.flow_runs import FlowRuns, Runnable, RunnableFlows, insert_once, pin
 from app.repositories.journal import load_events
 from app.repositories.waits import SUBFLOW, FlowWaits, deliver, reply_key
 from app.schemas.flow_runs import RunItem, RunPage, RunView, StartInline, StartRun, StepView
@@ -119,7 +120,7 @@ async def queue(
 ) -> UUID:
     """Check what is to run, store the row and ring after the commit."""
     row.trigger = ready_to_run(snapshot, row.input, principal.locale, chat)
-    row.id = new_id()
+    row.id = fresh_id()
     row.created_by = principal.user_id
     row.options = (
         row.options | {"stream": row.source != "api"} if "stream" not in row.options else row.options
@@ -129,6 +130,22 @@ async def queue(
     await session.flush()
     await jobs.enqueue(session, jobs.DRIVE_RUN, {"run_id": str(row.id)}, durable=False)
     return row.id
+
+
+def fresh_id() -> UUID:
+    """The id of a new run; ids sort by age."""
+    return new_id()
+
+
+async def queue_once(session: AsyncSession, row: FlowRun, snapshot: Snapshot) -> None:
+    """Store a run that nobody but an event asked for, and ring; a run of this id that is there already stays."""
+    if snapshot.errors:
+        found = in_words(snapshot.errors, "en")
+        raise FlowHasProblems(problems=[problem.model_dump() for problem in found])
+    await pin(session, snapshot.hash, snapshot.document)
+    row.created_at = row.rung_at = now()
+    await insert_once(session, row)
+    await jobs.enqueue(session, jobs.DRIVE_RUN, {"run_id": str(row.id)}, durable=False)
 
 
 async def choose(session: AsyncSession, principal: Principal, flow_id: UUID, draft: bool | None) -> Runnable:
@@ -172,6 +189,11 @@ async def start(
 
 async def begin(principal: Principal, queueing: Queueing, *, wait: bool) -> UUID | None:
     """`start`, for a caller who reads the run in his own way. None when there is no run to wait for."""
+    return await begin_for(queueing, wait=wait)
+
+
+async def begin_for(queueing: Queueing, *, wait: bool) -> UUID | None:
+    """`begin`, for a caller who is nobody in particular."""
     if not wait:
         async with unit_of_work() as session:
             return await queueing(session)
@@ -183,11 +205,11 @@ async def begin(principal: Principal, queueing: Queueing, *, wait: bool) -> UUID
                 return None
             # Before the commit, and so before anybody can drive the run: no end is missed.
             ended = stack.enter_context(ends.expect(run_id))
-        await _rested(principal, run_id, ended)
+        await _rested(run_id, ended)
     return run_id
 
 
-async def _rested(principal: Principal, run_id: UUID, told: asyncio.Event) -> None:
+async def _rested(run_id: UUID, told: asyncio.Event) -> None:
     """Return when the run has ended or waits for somebody, or after `WAIT_S`. Asks the database when no word comes."""
     deadline = asyncio.get_running_loop().time() + WAIT_S
     while asyncio.get_running_loop().time() < deadline:
@@ -196,23 +218,25 @@ async def _rested(principal: Principal, run_id: UUID, told: asyncio.Event) -> No
                 await told.wait()
             return
         except TimeoutError:
-            if await _at_rest(principal, run_id):
+            if await _at_rest(run_id):
                 return
 
 
-async def _at_rest(principal: Principal, run_id: UUID) -> bool:
+async def _at_rest(run_id: UUID) -> bool:
     async with unit_of_work() as session:
-        row = await FlowRuns(session, principal.workspace_id).get(run_id)
-        if row.status != RunStatus.WAITING:
-            return row.ended_at is not None
-        waiting = await FlowWaits(session, principal.workspace_id).of_run(run_id)
-    return any(wait.kind != SUBFLOW for wait in waiting)
+        return await leases.at_rest(session, run_id)
 
 
 async def get(principal: Principal, run_id: UUID) -> RunView:
     async with unit_of_work() as session:
         row = await FlowRuns(session, principal.workspace_id).get(run_id)
     return run_view(row, principal.locale)
+
+
+async def get_for(workspace_id: WorkspaceId, run_id: UUID) -> RunView:
+    """A run as its workspace sees it, for a caller who is nobody in particular."""
+    async with unit_of_work() as session:
+        return run_view(await FlowRuns(session, workspace_id).get(run_id), "en")
 
 
 async def latest(session: AsyncSession, principal: Principal, flow_id: UUID) -> list[RunView]:

@@ -12,7 +12,7 @@ from app.flows import codec
 from app.models.flows import FlowVersion
 from app.repositories.flows import Flows, FlowVersions
 from app.schemas.flows import DiffView, PublishBody, VersionDocumentView, VersionView
-from app.services import flow_documents
+from app.services import flow_documents, schedules, snapshots
 from app.services.flow_diff import difference
 
 DRAFT = "draft"
@@ -50,6 +50,8 @@ async def publish(
     )
     flow.published_version = version.number
     await session.flush()
+    snapshot = snapshots.of(flow.document, flow.semantic_hash)
+    await schedules.publish(session, principal.workspace_id, flow.id, version.number, snapshot)
     return _view(version)
 
 

@@ -16,9 +16,9 @@ from app.flows.document import Flow as Document
 from app.i18n import t
 from app.models.flows import Flow
 from app.nodes.catalog import CATALOG
-from app.repositories.flows import Flows
+from app.repositories.flows import Flows, FlowVersions
 from app.schemas.flows import CheckView, CreateBody, FlowPage, FlowView
-from app.services import flow_documents, flow_edits
+from app.services import flow_documents, flow_edits, schedules, snapshots
 from app.services.flow_templates import flow_template
 
 _UNTITLED: Final = {
@@ -101,12 +101,17 @@ async def delete(session: AsyncSession, principal: Principal, flow_id: UUID) -> 
     permissions.require(principal, "flows:write")
     flow = await Flows(session, principal.workspace_id).lock(flow_id)
     flow.deleted_at = now()
+    await schedules.forget(session, flow_id)
 
 
 async def restore(session: AsyncSession, principal: Principal, flow_id: UUID, locale: str) -> FlowView:
     permissions.require(principal, "flows:write")
     flow = await Flows(session, principal.workspace_id).deleted(flow_id)
     flow.deleted_at = None
+    if flow.published_version is not None:
+        version = await FlowVersions(session, principal.workspace_id).number(flow_id, flow.published_version)
+        snapshot = snapshots.of(version.document, version.semantic_hash)
+        await schedules.publish(session, principal.workspace_id, flow_id, version.number, snapshot)
     return flow_documents.view(flow, locale)
 
 

@@ -14,9 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core import jobs
 from app.core.clock import now
 from app.core.principal import Principal
-from app.errors import Conflict, Denied, Invalid
+from app.errors import Conflict, Denied, Invalid, NotFound
 from app.models.flow_runs import FlowRun
 from app.models.flow_waits import FlowWait
+from app.repositories import waits
 from app.repositories.flow_runs import FlowRuns
 from app.repositories.waits import INBOX, FlowWaits
 from app.schemas.inbox import Decision, GiveBack, GivenAnswer, InboxItem, Outcome, TaskResult
@@ -94,7 +95,17 @@ async def finish_task(
     value = {"kind": "answer", "id": str(row.id), "result": said.result, "note": said.note}
     row.answers = [*row.answers, _answer(principal, "done", said.note)]
     await _resolve(session, principal, row, "done", value)
+    await deliver(session, principal, "task", {"task_id": str(row.id), **row.data, "result": said.result})
     return _view(principal, row, run)
+
+
+async def deliver(session: AsyncSession, principal: Principal, kind: str, event: Any) -> list[UUID]:
+    """Tell an event to every step of the workspace that waits for its kind. Returns the runs that hear it."""
+    signal = {"kind": "event", "source": kind, "value": event}
+    told = await waits.deliver(session, principal.workspace_id, [f"{kind}:{principal.workspace_id}"], signal)
+    for run_id in told:
+        await jobs.enqueue(session, jobs.DRIVE_RUN, {"run_id": str(run_id)}, durable=False)
+    return told
 
 
 async def give_back(session: AsyncSession, principal: Principal, wait_id: UUID, said: GiveBack) -> InboxItem:
@@ -119,10 +130,10 @@ async def _held(
     session: AsyncSession, principal: Principal, wait_id: UUID, kind: str
 ) -> tuple[FlowWait, FlowRun]:
     """The wait, locked, when this person may end it now."""
-    waits = FlowWaits(session, principal.workspace_id)
-    row = await waits.locked(wait_id)
+    rows = FlowWaits(session, principal.workspace_id)
+    row = await rows.locked(wait_id)
     if row is None or row.kind != kind:
-        row = await waits.get(UUID(int=0))  # raises the usual error
+        raise NotFound(rows.missing, id=str(wait_id))
     if row.resolved_at is not None:
         raise AlreadyDecided(
             decided_by=row.resolved_by or None,

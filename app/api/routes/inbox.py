@@ -8,7 +8,17 @@ from fastapi import APIRouter, Query
 from app.api.deps import Caller, Db
 from app.auth.permissions import require
 from app.schemas.flow_runs import MessageView
-from app.schemas.inbox import Decision, GiveBack, InboxItem, Kind, Outcome, TaskResult, Word
+from app.schemas.inbox import (
+    Decision,
+    Delivered,
+    EventBody,
+    GiveBack,
+    InboxItem,
+    Kind,
+    Outcome,
+    TaskResult,
+    Word,
+)
 from app.services import conversations, inbox
 
 router = APIRouter(prefix="/api", tags=["inbox"])
@@ -66,6 +76,13 @@ async def give_back(takeover_id: UUID, body: GiveBack, session: Db, caller: Call
     """Give a conversation back to its flow."""
     require(caller, "runs:write")
     return await inbox.give_back(session, caller, takeover_id, body)
+
+
+@router.post("/events", status_code=202)
+async def deliver(body: EventBody, session: Db, caller: Caller) -> Delivered:
+    """Tell an event to every run that waits for its kind."""
+    require(caller, "runs:write")
+    return Delivered(runs=await inbox.deliver(session, caller, body.kind, body.event))
 
 
 @router.post("/conversations/{conversation_id}/takeover", status_code=204)

@@ -1,14 +1,15 @@
 // The icons of node types, by the names the catalogue uses.
 
 import {
-  Bell, Bot, Box, ClipboardList, Clock, Flag, GitBranch, Globe, Headset, ListOrdered, Merge, MessageCircle,
-  MessageCircleQuestion, OctagonX, Play, RefreshCw, Repeat, Send, Sparkles, Split, Table, UserCheck, Variable, Workflow,
+  Bell, Bot, Box, CalendarClock, ClipboardList, Clock, Flag, GitBranch, Globe, Headset, ListOrdered, Merge, MessageCircle,
+  MessageCircleQuestion, OctagonX, Play, RefreshCw, Repeat, Send, Sparkles, Split, Table, UserCheck, Variable, Webhook, Workflow,
   type LucideIcon,
 } from "lucide-react";
 
 export const NODE_ICONS: { readonly [name: string]: LucideIcon } = {
   bell: Bell,
   bot: Bot,
+  "calendar-clock": CalendarClock,
   "clipboard-list": ClipboardList,
   clock: Clock,
   flag: Flag,
@@ -29,6 +30,7 @@ export const NODE_ICONS: { readonly [name: string]: LucideIcon } = {
   table: Table,
   "user-check": UserCheck,
   variable: Variable,
+  webhook: Webhook,
   workflow: Workflow,
 };
 

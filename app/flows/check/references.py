@@ -67,7 +67,8 @@ class References:
             return self._state(rest)
         if root in _INSIDE:
             return self._around(node, str(root), rest, reference)
-        if root in _BROUGHT:
+        node_type = self._graph.types[node.id]
+        if root in _BROUGHT or (node_type is not None and root in node_type.names):
             return None
         if root not in _ROOTS:
             return "reference.unknown_name", {"name": str(root), "known": ", ".join(_ROOTS[:5])}

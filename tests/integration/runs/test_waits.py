@@ -409,3 +409,32 @@ async def test_a_run_that_waits_answers_a_caller_who_waits(principal: Principal,
     view = await flow_runs.start(principal, queue, wait=True)
     assert view.status == "waiting"
     assert (datetime.now(UTC) - began).total_seconds() < 5
+
+
+async def test_an_event_that_does_not_fit_is_waited_past(principal: Principal, workers: Workers) -> None:
+    fits = {"left": "{{ event.order }}", "op": "eq", "right": "{{ input.order }}"}
+    wait = node("wait", "time.wait_event", events=[{"id": "paid", "kind": "webhook", "match": fits}])
+    done = node("done", "output.result", value="{{ input.sum }}")
+    workers.start()
+    run_id = await start(
+        principal, branching(CALL, wait, done, edges="call>wait wait.paid>done"), {"order": 7}
+    )
+    await until(partial(has, principal, run_id, "waiting"))
+    for order in (6, 8, 7):
+        async with unit_of_work() as session:
+            told = await inbox.deliver(session, principal, "webhook", {"order": order, "sum": order * 10})
+        assert told == [run_id]
+    assert (await ended(principal, run_id)).output == 70
+
+
+async def test_a_person_answers_late_in_a_wait_for_several_events(
+    principal: Principal, workers: Workers
+) -> None:
+    events = [{"id": "said", "kind": "reply"}, {"id": "paid", "kind": "webhook"}]
+    wait = node("wait", "time.wait_event", events=events, deadline_s=0.5)
+    late = node("late", "output.result", value="nothing came")
+    workers.start()
+    run_id = await start(principal, branching(CALL, wait, late, edges="call>wait wait.timeout>late"))
+    assert (await ended(principal, run_id)).output == "nothing came"
+    async with unit_of_work() as session:
+        assert await inbox.deliver(session, principal, "webhook", {}) == []
