@@ -78,6 +78,12 @@ def check(file: Path) -> None:
     _become("app.check_file", [str(file.absolute())], get_settings())
 
 
+@app.command(help=sentence("cli.help.test"))
+def test(file: Path) -> None:
+    _text(file)
+    _become("app.test_file", [str(file.absolute())], get_settings())
+
+
 class CommandError(AppError):
     """What a person typed cannot be used."""
 

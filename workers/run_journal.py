@@ -245,6 +245,6 @@ def run_started(run: Claimed, snapshot: Snapshot, remembered: dict[str, Any]) ->
         "trigger": run.trigger,
         "input": run.input,
         "scope": run.scope,
-        "state": snapshot.first_state(remembered),
+        "state": snapshot.first_state(remembered) | run.options.get("state", {}),
         "at": (run.started_at or now()).isoformat(),
     }

@@ -14,6 +14,7 @@ from app.capabilities import Channel, Completion, Http, HttpRequest, HttpRespons
 from app.core.db import unit_of_work
 from app.core.ids import WorkspaceId
 from app.core.settings import Settings
+from app.flows import testing
 from app.flows.node_type import ErrorKind, Message, NodeError, Result, Suspend
 from app.flows.perform import make_perform
 from app.flows.ports import Perform, StepRequest
@@ -59,6 +60,8 @@ class Wiring:
             return {"llm": llm, "http": http, "channel": channel, "emit": emit}
 
         inner = make_perform(snapshot.plan, bindings, simulate=run.simulate)
+        if "answers" in run.options:
+            inner = testing.canned(inner, run.options["answers"])
 
         async def perform(request: StepRequest) -> Result:
             step = request.node.id, request.path

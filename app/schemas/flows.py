@@ -117,6 +117,9 @@ class EditsView(Schema):
 
 
 class PublishBody(Schema):
+    """With `require_tests` a version is only made when every test of the flow passes."""
+
+    require_tests: bool = False
     note: Annotated[str, Field(max_length=2_000)] = ""
 
 

@@ -73,6 +73,11 @@ class Snapshot:
         return state | {name: value for name, value in remembered.items() if name in kept}
 
 
+def parse(document: str) -> Flow:
+    """A stored document as it is, with the parts that are not in its hash."""
+    return codec.load(document)
+
+
 _known: OrderedDict[str, Snapshot] = OrderedDict()
 
 

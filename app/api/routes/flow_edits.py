@@ -15,7 +15,7 @@ from app.schemas.flows import (
     VersionDocumentView,
     VersionView,
 )
-from app.services import flow_edits, flow_versions
+from app.services import flow_edits, flow_tests, flow_versions
 
 router = APIRouter(prefix="/api/flows/{flow_id}", tags=["flows"])
 Version = Annotated[str, Path(pattern=r"^(draft|[1-9][0-9]{0,8})$")]
@@ -41,7 +41,9 @@ async def since(
 async def publish(
     flow_id: UUID, caller: Caller, session: Db, locale: Locale, body: PublishBody | None = None
 ) -> VersionView:
-    """Freeze the document as the next version. Refused while it has problems that are errors."""
+    """Freeze the document as the next version. Refused while it has problems that are errors, or tests that fail."""
+    if body is not None and body.require_tests:
+        await flow_tests.require_green(caller, flow_id)
     return await flow_versions.publish(session, caller, flow_id, body or PublishBody(), locale)
 
 

@@ -12,6 +12,7 @@ from app.flows.check.references import References
 from app.flows.check.structure import structure
 from app.flows.document import Flow
 from app.flows.node_type import Catalog
+from app.flows.testing import faults
 
 __all__ = ["Problem", "check"]
 
@@ -27,6 +28,8 @@ def check(flow: Flow, catalog: Catalog) -> list[Problem]:
     for node in graph.nodes.values():
         found += params(graph, node)
         found += references.problems(node)
+    for index, reason in faults(flow.tests):
+        found.append(Problem("test.malformed", "warning", context={"index": index, "reason": reason}))
     return found
 
 
