@@ -46,7 +46,7 @@
 
   // Pages that show what goes on elsewhere look again while somebody sees them, but not under a person's hands.
   setInterval(() => {
-    if (document.hidden || document.activeElement?.closest("textarea, input, select, [role=dialog]")) return;
+    if (document.hidden || document.activeElement?.closest("select, [role=dialog]")) return;
     document.querySelector("[data-refresh]")?.click();
   }, 3000);
 

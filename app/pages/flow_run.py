@@ -47,6 +47,10 @@ def _header() -> rx.Component:
     )
     resume = rx.cond(run.status == "failed", _button("play", "ui.run.resume", RunState.resume, "resume-run"))
     replay = _button("rotate-ccw", "ui.run.replay", RunState.plan_replay(""), "replay-run")  # type: ignore[operator]
+    tested = rx.cond(
+        ~run.active & (run.flow_id != ""),
+        _button("flask-conical", "ui.run.make_test", RunState.make_test, "make-test"),
+    )
     opened = rx.cond(
         run.flow_id != "",
         rx.link(
@@ -57,7 +61,7 @@ def _header() -> rx.Component:
             underline="none",
         ),
     )
-    tools = rx.cond(RunState.loaded, rx.el.div(cancel, resume, replay, opened, class_name="pm-line"))
+    tools = rx.cond(RunState.loaded, rx.el.div(cancel, resume, replay, tested, opened, class_name="pm-line"))
     return rx.el.header(title, rx.el.span(class_name="pm-grow"), tools, class_name="pm-page-header pm-tall")
 
 

@@ -12,7 +12,7 @@ from app.core.principal import Principal
 from app.errors import AppError
 from app.i18n import section, t
 from app.schemas.flow_runs import Replay, RunView, StepView
-from app.services import flow_runs, inbox, run_replay
+from app.services import flow_runs, flow_tests, inbox, run_replay
 from app.services.snapshots import Snapshot
 from app.state.flow_list import ago
 from app.state.flow_runs import money, took
@@ -160,6 +160,20 @@ class RunState(InboxState):
             known = isinstance(error, AppError)
             return rx.toast.error(self._sentence(error) if known else t("errors.run.not_found", self.locale))  # type: ignore[arg-type]
         return rx.redirect(f"/runs/{view.id}")
+
+    @rx.event
+    async def make_test(self) -> Any:
+        """Add a test to the flow that this run would pass."""
+        principal = await self._principal()
+        if principal is None:
+            return self._to_sign_in()
+        try:
+            async with unit_of_work() as session:
+                made = await flow_tests.make_from_run(session, principal, UUID(self.run.id), "", self.locale)
+        except (AppError, ValueError) as error:
+            known = isinstance(error, AppError)
+            return rx.toast.error(self._sentence(error) if known else t("errors.run.not_found", self.locale))  # type: ignore[arg-type]
+        return rx.toast(t("ui.run.test_made", self.locale, name=made["name"]))
 
     async def _asked(self, session: Any, principal: Principal) -> Replay:
         value = read_value(self.edited)

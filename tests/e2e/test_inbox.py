@@ -156,3 +156,27 @@ def test_a_failed_run_says_why_in_the_list_and_is_taken_up_again(demo_page: Page
     demo_page.get_by_test_id("resume-run").click()
     demo_page.wait_for_url(lambda url: "/runs/" in url and run_id not in url)
     expect(demo_page.get_by_test_id("run-status")).to_have_text("Failed")
+
+
+def test_a_test_is_made_of_a_run_and_what_it_misses_is_marked(demo_page: Page) -> None:
+    big = {"left": "{{ input.n }}", "op": "gt", "right": 10}
+    document = flow(
+        "Sorting",
+        CALL,
+        node("size", "logic.if", cases=[{"id": "big", "when": big}]),
+        node("large", "output.result", value="large"),
+        node("small", "output.result", value="small"),
+        edges="call>size size.big>large size.else>small",
+    )
+    demo_page.goto("/flows")
+    flow_id = api(demo_page, "/api/flows/import", document)["id"]
+    run = api(demo_page, f"/api/flows/{flow_id}/runs", {"input": {"n": 50}, "wait": True})
+    demo_page.goto(f"/runs/{run['id']}")
+    demo_page.get_by_test_id("make-test").click()
+    expect(demo_page.get_by_text("is now a test of this flow")).to_be_visible()
+    demo_page.goto(f"/flows/{flow_id}")
+    demo_page.get_by_test_id("tab-tests").click()
+    demo_page.get_by_test_id("run-tests").click()
+    expect(demo_page.get_by_test_id("tests-summary")).to_have_text("1 passed, 0 failed")
+    expect(demo_page.get_by_test_id("node-small")).to_have_attribute("data-uncovered", "true")
+    expect(demo_page.get_by_test_id("node-large")).to_have_attribute("data-uncovered", "false")

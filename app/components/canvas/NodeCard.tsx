@@ -3,7 +3,7 @@
 import { Handle, Position as Side, type Node as CanvasNode, type NodeProps } from "@xyflow/react";
 import { Ban, Check, Hourglass, Minus, TriangleAlert, X } from "lucide-react";
 import { memo, type ReactNode } from "react";
-import { useEditor, useNodeRun } from "./context";
+import { useEditor, useNodeRun, useUncovered } from "./context";
 import { portsOf, sentenceParts, titleOf, type Part, type ShownPort } from "./describe";
 import { categoryScale, nodeIcon } from "./icons";
 import { useProblemMark } from "./problems";
@@ -85,11 +85,12 @@ function Footer({ run, ports, passes }: { run: NodeRun; ports: readonly ShownPor
   );
 }
 
-function PortRows({ ports, run }: { ports: readonly ShownPort[]; run: NodeRun }): ReactNode {
+function PortRows({ id, ports, run }: { id: string; ports: readonly ShownPort[]; run: NodeRun }): ReactNode {
+  const bare = useUncovered(id);
   return (
     <ul className="pm-ports">
       {ports.map((port) => (
-        <li key={port.id} data-known={port.known} data-taken={run.ports.includes(port.id)}>
+        <li key={port.id} data-known={port.known} data-taken={run.ports.includes(port.id)} data-uncovered={bare.has(`${id}.${port.id}`)}>
           <span>{port.label}</span>
           <Handle type="source" position={Side.Right} id={port.id} aria-label={port.label} />
         </li>
@@ -102,6 +103,7 @@ function NodeCardView({ data, selected }: NodeProps<CardNode>): ReactNode {
   const { types, t } = useEditor();
   const { node, used } = data;
   const run = useNodeRun(node.id);
+  const bare = useUncovered(node.id).has(node.id);
   const type = types.get(node.type);
   const Icon = nodeIcon(type?.icon);
   const ports = portsOf(node, type, used, t);
@@ -116,6 +118,7 @@ function NodeCardView({ data, selected }: NodeProps<CardNode>): ReactNode {
       data-selected={selected}
       data-enabled={enabled}
       data-known={type !== undefined}
+      data-uncovered={bare}
       aria-label={`${title}, ${t(`status.${run.status}`)}`}
     >
       {(type === undefined || type.has_input) && (
@@ -140,7 +143,7 @@ function NodeCardView({ data, selected }: NodeProps<CardNode>): ReactNode {
         )}
         {run.status === "idle" ? <ProblemMark id={node.id} /> : <StatusMark status={run.status} label={t(`status.${run.status}`)} />}
       </header>
-      {single === undefined && ports.length > 0 && <PortRows ports={ports} run={run} />}
+      {single === undefined && ports.length > 0 && <PortRows id={node.id} ports={ports} run={run} />}
       {run.text !== "" && run.status === "running" && <div className="pm-streamed">{tail(run.text)}</div>}
       <Footer run={run} ports={ports} passes={type?.passes_input ?? false} />
     </article>

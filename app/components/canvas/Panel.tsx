@@ -7,6 +7,7 @@ import { ChatPanel } from "./ChatPanel";
 import { useEditor, type Tab } from "./context";
 import { Inspector } from "./Inspector";
 import { RunsPanel } from "./RunsPanel";
+import { TestsPanel } from "./TestsPanel";
 import { IconButton } from "./ui";
 
 const [NARROWEST, WIDEST, USUAL] = [300, 640, 372];
@@ -30,7 +31,7 @@ interface Props {
 
 export function Panel({ tab, onTab, selected, onDuplicate, narrow, width, onWidth, onClose }: Props): ReactNode {
   const { t } = useEditor();
-  const tabs: readonly Tab[] = ["inspect", "chat", "runs"];
+  const tabs: readonly Tab[] = ["inspect", "chat", "runs", "tests"];
   return (
     <aside className="pm-panel" data-narrow={narrow} style={narrow ? {} : { width }} aria-label={t("panel.label")}>
       {!narrow && <Resizer width={width} onWidth={onWidth} />}
@@ -58,6 +59,9 @@ export function Panel({ tab, onTab, selected, onDuplicate, narrow, width, onWidt
         </Tabs.Content>
         <Tabs.Content value="runs" tabIndex={-1}>
           <RunsPanel />
+        </Tabs.Content>
+        <Tabs.Content value="tests" tabIndex={-1}>
+          <TestsPanel />
         </Tabs.Content>
       </Tabs.Root>
     </aside>

@@ -1,6 +1,7 @@
 // The flow's last runs. Choosing one draws its way on the canvas.
 
 import { useEffect, useState, type ReactNode } from "react";
+import { ApiProblem } from "./api";
 import { useEditor, useEndings, useRun } from "./context";
 import { StatusMark } from "./NodeCard";
 import { Shown } from "./LastRun";
@@ -10,7 +11,7 @@ import type { RunView } from "./types";
 import { Button } from "./ui";
 
 export function RunsPanel(): ReactNode {
-  const { api, flowId, runs, follow, locale, t } = useEditor();
+  const { api, flowId, runs, follow, locale, say, t } = useEditor();
   const [items, setItems] = useState<RunView[] | null>(null);
   const [failed, setFailed] = useState(false);
   const [again, setAgain] = useState(0);
@@ -44,6 +45,14 @@ export function RunsPanel(): ReactNode {
     runs.show(run, await api.getSteps(run.id));
     if (run.status === "running" || run.status === "queued") follow(run.id, run.version);
   };
+  const makeTest = async (runId: string) => {
+    try {
+      const made = await api.makeTest(runId, "");
+      say(t("tests.made", { name: String(made["name"]) }));
+    } catch (error) {
+      say(error instanceof ApiProblem ? error.detail : t("tests.unreachable"));
+    }
+  };
   const chosen = items.find((run) => run.id === current?.id);
   return (
     <div className="pm-runs">
@@ -70,6 +79,16 @@ export function RunsPanel(): ReactNode {
               <code>{chosen.error.code}</code>
             </div>
           )}
+          <div className="pm-run-tools">
+            <a className="pm-button" data-look="quiet" href={`/runs/${chosen.id}`}>
+              {t("run.details")}
+            </a>
+            {chosen.ended_at !== null && (
+              <Button look="quiet" data-testid="make-test" onClick={() => void makeTest(chosen.id)}>
+                {t("tests.make")}
+              </Button>
+            )}
+          </div>
           <Shown label={t("run.input")} value={chosen.input} />
           <Shown label={t("run.output")} value={chosen.output} />
           {chosen.messages.length > 0 && <Shown label={t("run.messages")} value={chosen.messages.map((each) => String(each["text"] ?? "")).join("\n\n")} />}

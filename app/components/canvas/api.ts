@@ -2,7 +2,7 @@
 
 import { events } from "./eventStream";
 import type {
-  Catalog, ChatMessage, Edit, FlowView, JsonObject, LiveEvent, Op, Problem, RunView, StepView, SubmitAnswer,
+  Catalog, ChatMessage, Edit, FlowView, JsonObject, LiveEvent, Op, Problem, RunView, StepView, SubmitAnswer, TestReport,
 } from "./types";
 
 // The server did not answer, or could not: asking again later may help.
@@ -115,6 +115,9 @@ export class Api {
   getRun = (runId: string) => get<RunView>(`/api/runs/${runId}`);
   getSteps = (runId: string) => get<StepView[]>(`/api/runs/${runId}/steps`);
   cancelRun = (runId: string) => post<RunView>(`/api/runs/${runId}/cancel`, {});
+
+  runTests = (flowId: string) => post<TestReport>(`/api/flows/${flowId}/tests/run`, {});
+  makeTest = (runId: string, name: string) => post<JsonObject>(`/api/runs/${runId}/test`, { name });
 
   chatMessages = (sessionId: string) => get<ChatMessage[]>(`/api/chat/${encodeURIComponent(sessionId)}/messages`);
   conversations = (flowId: string) => get<ConversationView[]>(`/api/flows/${flowId}/conversations`);

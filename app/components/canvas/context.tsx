@@ -8,7 +8,7 @@ import type { Catalog, ModelInfo, NodeType } from "./types";
 import type { Translate } from "./text";
 import type { Follow } from "./useFollow";
 
-export type Tab = "inspect" | "chat" | "runs";
+export type Tab = "inspect" | "chat" | "runs" | "tests";
 
 export interface Editor {
   flowId: string;
@@ -47,6 +47,12 @@ export function useNodeRun(id: string): NodeRun {
     useCallback((told) => runs.subscribe(id, told), [runs, id]),
     () => runs.node(id),
   );
+}
+
+// Whether no test reaches this node, or takes this port ("node.port").
+export function useUncovered(id: string): ReadonlySet<string> {
+  const { runs } = useEditor();
+  return useSyncExternalStore(useCallback((told) => runs.subscribe(id, told), [runs, id]), runs.uncovered);
 }
 
 export function useRun(): ShownRun | null {

@@ -53,6 +53,7 @@ export class RunStore {
   private textFrom = "";
   private early: LiveEvent[] = [];
   private ended = 0;
+  private bare: ReadonlySet<string> = new Set();
   private listeners = new Map<string, Set<() => void>>();
 
   // "" is the run itself; "*" hears everything.
@@ -66,6 +67,15 @@ export class RunStore {
   current = (): ShownRun | null => this.run;
   // Grows by one whenever a run ends: lists of runs watch it.
   endings = (): number => this.ended;
+
+  uncovered = (): ReadonlySet<string> => this.bare;
+
+  // Nodes and branches that no test reaches, until the tests run again.
+  markUncovered(places: readonly string[]): void {
+    const told = new Set([...this.bare, ...places].map((each) => each.split(".")[0]!));
+    this.bare = new Set(places);
+    for (const id of told) this.tell(id);
+  }
 
   // Show a run that has just begun. Events that came before this call are kept.
   begin(id: string, version: number | null = null): void {
@@ -135,6 +145,8 @@ export class RunStore {
   private apply(event: LiveEvent): void {
     this.lastSeq = event.seq;
     const status = STEP_STATUS[event.type];
+    // What it waited for came: there is no event of its own for that.
+    if (status !== undefined && status !== "waiting" && this.run?.status === "waiting") this.run = { ...this.run, status: "running" };
     if (status !== undefined && event.node !== undefined) this.step(event.node, status, event.data ?? {});
     const runStatus = RUN_STATUS[event.type];
     if (runStatus === undefined || this.run === null) return;

@@ -326,3 +326,19 @@ export interface Live {
   seq: number;
   items: LiveItem[];
 }
+
+export interface TestResult {
+  name: string;
+  passed: boolean;
+  run_id: string;
+  mismatches: { what: string; expected: Json; found: Json }[];
+}
+
+// `uncovered_branches` are "node.port".
+export interface TestReport {
+  passed: number;
+  failed: number;
+  results: TestResult[];
+  uncovered_nodes: string[];
+  uncovered_branches: string[];
+}
