@@ -349,4 +349,5 @@ def _acts(node: PlannedNode) -> bool:
 
 def _inline(node: PlannedNode) -> bool:
     """Whether the step needs no append of its own: without effects, and nothing to wait for between attempts."""
-    return not _acts(node) or (node.effects == "none" and not node.policy.retry.max)
+    alone = node.effects == "none" or node.type.transactional
+    return not _acts(node) or (alone and not node.policy.retry.max)

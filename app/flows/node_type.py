@@ -200,7 +200,8 @@ class NodeType:
     computes the output's JSON Schema from the raw params (and the flow's `inputs` schema) for the checker; an
     empty answer means "the input". `effects_of` narrows `effects` for given params (a GET only reads).
     `starts_with` are the params a new node of this type begins with. `container` makes it a frame around other
-    nodes, `join` lets it go on early, `names` are further names its own templates know. `resume(params, ctx)` continues a step that waited, with `ctx.signal`.
+    nodes, `join` lets it go on early, `names` are further names its own templates know.
+    All that a `transactional` type does to the world is rows that are stored together with its result. `resume(params, ctx)` continues a step that waited, with `ctx.signal`.
     """
 
     key: str
@@ -226,6 +227,7 @@ class NodeType:
     join: Callable[[Mapping[str, Any]], Join] | None = None
     resume: Callable[[Any, Any], Awaitable[Result]] | None = None
     names: tuple[str, ...] = ()
+    transactional: bool = False
 
     def effects_for(self, params: Mapping[str, Any]) -> Effects:
         """The effect class of a node with these raw params."""

@@ -67,5 +67,6 @@ NODE = NodeType(
     ports=("out", "failed"),
     run=run,
     tool=True,
+    transactional=True,
     starts_with={"text": "{{ input.text }}"},
 )

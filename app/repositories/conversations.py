@@ -75,6 +75,10 @@ class Messages(WorkspaceRepository[Message]):
         newest = query.order_by(col(Message.created_at).desc(), col(Message.id).desc()).limit(limit)
         return list(reversed((await self.session.scalars(newest)).all()))
 
+    async def store(self, row: Message) -> None:
+        """Store a message at once, without the session keeping it."""
+        await self.session.execute(insert(Message).values(row.model_dump()))
+
     async def of_run(self, run_id: UUID) -> Sequence[Message]:
         """What a run said, in order."""
         query = self.rows().where(col(Message.run_id) == run_id, col(Message.role) == "assistant")

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Text, cast, func, or_, select
+from sqlalchemy import Text, cast, func, or_, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
@@ -97,6 +98,28 @@ class RunnableFlows(WorkspaceRepository[Flow]):
     model = Flow
     missing = "flow.not_found"
 
+    async def pinned_hash(self, flow_id: UUID, *, draft: bool) -> tuple[str, int | None]:
+        """The hash of what would be run and its version, without the document. Raises `NotFound`."""
+        query = (
+            select(col(Flow.semantic_hash), col(Flow.published_version), col(FlowVersion.semantic_hash))
+            .outerjoin(
+                FlowVersion,
+                (col(FlowVersion.flow_id) == col(Flow.id))
+                & (col(FlowVersion.number) == col(Flow.published_version)),
+            )
+            .where(
+                col(Flow.workspace_id) == self.workspace_id,
+                col(Flow.id) == flow_id,
+                col(Flow.deleted_at).is_(None),
+            )
+        )
+        row = (await self.session.execute(query)).first()
+        if row is None:
+            raise NotFound(self.missing, id=str(flow_id))
+        if draft or row[1] is None:
+            return row[0], None
+        return row[2], row[1]
+
     async def draft(self, flow_id: UUID) -> Runnable:
         """The flow as it stands in the editor. Raises `NotFound`."""
         row = await self._flow(flow_id)
@@ -159,6 +182,39 @@ async def insert_once(session: AsyncSession, row: FlowRun) -> None:
     """Store a run whose id follows from its parent's step; a repeat changes nothing."""
     values: dict[str, Any] = row.model_dump()
     await session.execute(insert(FlowRun).values(values).on_conflict_do_nothing())
+
+
+_ANSWER = text("""
+SELECT run.status, run.messages, run.output, run.usage, run.error, run.ended_at, (
+  SELECT coalesce(json_agg(json_build_array(
+    event.event->>'type', event.event->>'node', event.event->'usage', event.event->'wait'->>'kind'
+  ) ORDER BY event.seq), '[]')
+  FROM flow_run_event AS event
+  WHERE event.run_id = run.id AND event.event->>'type' IN ('step.succeeded', 'step.waiting')
+)
+FROM flow_run AS run WHERE run.id = :id AND run.workspace_id = :workspace_id
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What a chat is told of a run. `steps` are (type of event, node, usage, kind of wait), in order."""
+
+    status: str
+    messages: list[dict[str, Any]]
+    output: Any
+    usage: dict[str, Any] | None
+    error: Any
+    ended_at: datetime | None
+    steps: list[tuple[str, str, dict[str, Any] | None, str | None]]
+
+
+async def answered(session: AsyncSession, workspace_id: WorkspaceId, run_id: UUID) -> Answered:
+    """One look for what would be two rows and a journal. Raises `NotFound`."""
+    row = (await session.execute(_ANSWER, {"id": run_id, "workspace_id": workspace_id})).first()
+    if row is None:
+        raise NotFound(FlowRuns.missing, id=str(run_id))
+    return Answered(*row)
 
 
 @dataclass(frozen=True, slots=True)

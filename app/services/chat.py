@@ -20,10 +20,10 @@ from app.models.flow_runs import FlowRun
 from app.realtime.publish import CANCELS, tell
 from app.repositories import leases, waits
 from app.repositories.conversations import Conversations, Messages
-from app.repositories.flow_runs import FlowRuns, RunnableFlows
+from app.repositories.flow_runs import Answered, FlowRuns, RunnableFlows, answered
 from app.repositories.journal import load_events
 from app.schemas.flow_runs import ChatAnswer, ChatRequest, ChatUsage, ConversationView, MessageView
-from app.services import flow_runs, snapshots
+from app.services import flow_runs
 from app.services.snapshots import Snapshot
 
 _TITLE = 80
@@ -49,11 +49,13 @@ async def say(session: AsyncSession, principal: Principal, asked: ChatRequest, s
         role="user",
         text=asked.message,
     )
-    said = await _to_one_who_waits(session, principal, conversation, asked)
+    said = None
+    if asked.session_id is not None:  # in a new conversation nobody waits
+        said = await _to_one_who_waits(session, principal, conversation, asked)
     if said is None:
         said = await _to_a_run(session, principal, conversation, asked, source)
     message.run_id = said.run_id
-    Messages(session, principal.workspace_id).add(message)
+    await Messages(session, principal.workspace_id).store(message)
     return said
 
 
@@ -83,8 +85,7 @@ async def _to_a_run(
     source: str,
 ) -> Said:
     """As the flow's conversation settings say: a run of its own, merged into the one that waits, or a restart."""
-    runnable = await flow_runs.choose(session, principal, asked.flow_id, asked.draft)
-    snapshot = snapshots.of(runnable.document, runnable.semantic_hash)
+    snapshot, version = await flow_runs.choose(session, principal, asked.flow_id, asked.draft)
     settings, message = snapshot.flow.settings.conversation, asked.message
     conversations = Conversations(session, principal.workspace_id)
     if settings.on_new_message == "merge":
@@ -101,8 +102,8 @@ async def _to_a_run(
     row = FlowRun(
         workspace_id=principal.workspace_id,
         flow_id=asked.flow_id,
-        version=runnable.version,
-        snapshot_hash=runnable.semantic_hash,
+        version=version,
+        snapshot_hash=snapshot.hash,
         trigger="",
         input={"message": message, "session_id": conversation.session_id},
         scope={"conversation": {"id": str(conversation.id), "session_id": conversation.session_id}},
@@ -209,46 +210,42 @@ async def answer(principal: Principal, said: Said) -> ChatAnswer:
             taken_over=True,
         )
     async with unit_of_work() as session:
-        row = await FlowRuns(session, principal.workspace_id).get(said.run_id)
-        events = await load_events(session, said.run_id)
-    done = [event for event in events if event["type"] == "step.succeeded"]
-    used = [event["usage"] for event in done if event.get("usage")]
+        row = await answered(session, principal.workspace_id, said.run_id)
+    done = [(node, used) for kind, node, used, _ in row.steps if kind == "step.succeeded"]
+    waits_for = [wait for kind, _, _, wait in row.steps if kind == "step.waiting"]
     usage = ChatUsage.model_validate(row.usage or {})
-    messages = _said(row)[said.messages_before :]
+    messages = _said(said.run_id, row)[said.messages_before :]
     return ChatAnswer(
         session_id=said.session_id,
         run_id=said.run_id,
         message_id=messages[-1].id if messages else None,
         response="\n\n".join(message.text for message in messages),
         messages=messages,
-        model=next((each.get("model") for each in reversed(used) if each.get("model")), None),
+        model=next((used["model"] for _, used in reversed(done) if used and used.get("model")), None),
         usage=usage,
         tokens=usage.prompt_tokens + usage.completion_tokens,
         cost_usd=usage.cost_usd,
         citations=[],
-        path=[event["node"] for event in done],
+        path=[node for node, _ in done],
         status=row.status,
         error=flow_runs.error_in_words(row.error, principal.locale),
-        taken_over=any(
-            event["type"] == "step.waiting" and event["wait"]["kind"] == "takeover" for event in events
-        )
-        and row.status == "waiting",
+        taken_over=row.status == "waiting" and "takeover" in waits_for,
     )
 
 
-def _said(row: FlowRun) -> list[MessageView]:
+def _said(run_id: UUID, row: Answered) -> list[MessageView]:
     """What was sent; a flow that sends nothing answers with its output."""
     sent: list[dict[str, Any]] = list(row.messages)
     text = output_text(row.output)
     if not sent and text:
-        sent = [{"id": str(row.id), "text": text}]
+        sent = [{"id": str(run_id), "text": text}]
     return [
         MessageView(
-            id=message_id(row.id, message["id"]),
+            id=message_id(run_id, message["id"]),
             role="assistant",
             text=message["text"],
             buttons=message.get("buttons") or [],
-            run_id=row.id,
+            run_id=run_id,
             created_at=row.ended_at or now(),
         )
         for message in sent

@@ -27,7 +27,7 @@ from app.models.flow_runs import FlowRun, RunStatus
 from app.realtime import follow as reading
 from app.realtime.publish import CANCELS, tell
 from app.repositories import leases
-from app.repositories.flow_runs import FlowRuns, Runnable, RunnableFlows, insert_once, pin
+from app.repositories.flow_runs import FlowRuns, RunnableFlows, insert_once, pin
 from app.repositories.journal import load_events
 from app.repositories.waits import SUBFLOW, FlowWaits, deliver, reply_key
 from app.schemas.flow_runs import RunItem, RunPage, RunView, StartInline, StartRun, StepView
@@ -77,12 +77,12 @@ async def queue_stored(
     stream: bool = False,
 ) -> UUID:
     """Queue a run of a stored flow. `stream`: someone wants to see text while it comes. Raises `NotFound`, `FlowHasProblems`, `InputRefused`."""
-    runnable = await choose(session, principal, flow_id, asked.draft)
+    snapshot, version = await choose(session, principal, flow_id, asked.draft)
     row = FlowRun(
         workspace_id=principal.workspace_id,
         flow_id=flow_id,
-        version=runnable.version,
-        snapshot_hash=runnable.semantic_hash,
+        version=version,
+        snapshot_hash=snapshot.hash,
         trigger="",
         input=asked.input,
         simulate=asked.simulate,
@@ -90,7 +90,7 @@ async def queue_stored(
         options={"stream": stream},
         source=source,
     )
-    return await queue(session, principal, row, snapshots.of(runnable.document, runnable.semantic_hash))
+    return await queue(session, principal, row, snapshot)
 
 
 async def queue_inline(
@@ -126,8 +126,8 @@ async def queue(
         row.options | {"stream": row.source != "api"} if "stream" not in row.options else row.options
     )
     await pin(session, snapshot.hash, snapshot.document)
-    FlowRuns(session, principal.workspace_id).add(row)
-    await session.flush()
+    row.workspace_id = principal.workspace_id
+    await insert_once(session, row)
     await jobs.enqueue(session, jobs.DRIVE_RUN, {"run_id": str(row.id)}, durable=False)
     return row.id
 
@@ -148,11 +148,20 @@ async def queue_once(session: AsyncSession, row: FlowRun, snapshot: Snapshot) ->
     await jobs.enqueue(session, jobs.DRIVE_RUN, {"run_id": str(row.id)}, durable=False)
 
 
-async def choose(session: AsyncSession, principal: Principal, flow_id: UUID, draft: bool | None) -> Runnable:
-    """Keys run what is published unless they ask for the draft; people at the editor run the draft."""
+async def choose(
+    session: AsyncSession, principal: Principal, flow_id: UUID, draft: bool | None
+) -> tuple[Snapshot, int | None]:
+    """What is run, and its version. Keys run what is published unless they ask for the draft; people at the editor
+    run the draft. A document this process knows is not fetched again.
+    """
     flows = RunnableFlows(session, principal.workspace_id)
     wants_draft = principal.via != "api_key" if draft is None else draft
-    return await (flows.draft(flow_id) if wants_draft else flows.published_or_draft(flow_id))
+    semantic_hash, version = await flows.pinned_hash(flow_id, draft=wants_draft)
+    known = snapshots.find(semantic_hash)
+    if known is not None:
+        return known, version
+    runnable = await (flows.draft(flow_id) if wants_draft else flows.published_or_draft(flow_id))
+    return snapshots.of(runnable.document, runnable.semantic_hash), runnable.version
 
 
 def ready_to_run(snapshot: Snapshot, run_input: Any, locale: str, chat: bool = False) -> str:
