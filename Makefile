@@ -1,6 +1,6 @@
 # Everything a person types. Each target sets up what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help run test e2e check format bench lock build clean
+.PHONY: help run test e2e check format bench chaos lock build clean
 PYTHON_IN_VENV := .venv/bin/python
 WORKERS ?= 2
 
@@ -32,6 +32,10 @@ format: ## format the Python code
 bench: ## measure, and print the figures of docs/performance.md
 	@scripts/environment requirements-dev.txt
 	@exec $(PYTHON_IN_VENV) -m benchmarks
+
+chaos: ## kill parts at random under 500 runs and see that nothing is lost (RUNS=, SEED=)
+	@scripts/environment requirements-dev.txt
+	@exec $(PYTHON_IN_VENV) -m tests.chaos.storm $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED))
 
 build: ## build the pages
 	@scripts/environment requirements.txt
