@@ -41,6 +41,7 @@ class Wiring:
 
     async def close(self) -> None:
         await self._http.close()
+        await self._llm.close()
 
     def perform(self, run: Claimed, snapshot: Snapshot, sink: RedisSink, ring: Ring) -> Perform:
         """What performs the steps of one run."""

@@ -1,14 +1,17 @@
-"""The real LiteLLM against the real wire: what a node gets, and what each failure of a provider becomes."""
+"""Both ways to a model against the real wire, through LiteLLM and past it: what a node gets, and what each failure
+of a provider becomes.
+"""
 
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from app.capabilities import Completion, ModelRequest
 from app.embedded.data_dir import free_port
@@ -45,12 +48,34 @@ def _no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
+class Engines:
+    """The engines of one test, all going one way; closed after it."""
+
+    def __init__(self) -> None:
+        self.direct, self.made = True, list[LiteLlm]()
+
+    def __call__(self, url: str = "", idle_timeout_s: float = 20) -> LiteLlm:
+        self.made.append(LiteLlm(url, idle_timeout_s, self.direct))
+        return self.made[-1]
+
+
+engine = Engines()
+
+
+@pytest_asyncio.fixture(autouse=True, params=["direct", "litellm"])
+async def _one_way(request: pytest.FixtureRequest) -> AsyncIterator[None]:
+    engine.direct, engine.made = request.param == "direct", []
+    yield
+    for each in engine.made:
+        await each.close()
+
+
 def asked(model: str, text: str = "Hello there", **options: object) -> ModelRequest:
     return ModelRequest(model=model, messages=[{"role": "user", "content": text}], **options)  # type: ignore[arg-type]
 
 
 async def refusal(provider: str, request: ModelRequest, idle_timeout_s: float = 20) -> NodeError:
-    llm = LiteLlm(provider, idle_timeout_s).bind(lambda text: None, "run:node::1")
+    llm = engine(provider, idle_timeout_s).bind(lambda text: None, "run:node::1")
     with pytest.raises(NodeError) as caught:
         await llm.complete(request)
     return caught.value
@@ -58,7 +83,7 @@ async def refusal(provider: str, request: ModelRequest, idle_timeout_s: float = 
 
 async def test_streamed_text_is_the_answer(provider: str) -> None:
     pieces: list[str] = []
-    answer = await LiteLlm(provider).bind(pieces.append).complete(asked("demo/echo", "one two three"))
+    answer = await engine(provider).bind(pieces.append).complete(asked("demo/echo", "one two three"))
     assert answer.text == "one two three" == "".join(pieces)
     assert len(pieces) == 3
     assert answer.model == "demo/echo"
@@ -81,8 +106,8 @@ async def test_a_stream_that_is_openais_already_is_read_directly(provider: str) 
 
 
 async def test_an_unstreamed_answer_is_the_same(provider: str) -> None:
-    streamed = await LiteLlm(provider).bind(lambda text: None).complete(asked("demo/bench"))
-    whole = await LiteLlm(provider).bind().complete(asked("demo/bench"))
+    streamed = await engine(provider).bind(lambda text: None).complete(asked("demo/bench"))
+    whole = await engine(provider).bind().complete(asked("demo/bench"))
     assert streamed == whole
 
 
@@ -94,7 +119,7 @@ async def test_the_assistant_quotes_what_it_was_given(provider: str) -> None:
         },
         {"role": "user", "content": "When do you open?"},
     ]
-    answer = await LiteLlm(provider).bind().complete(ModelRequest("demo/assistant", messages))
+    answer = await engine(provider).bind().complete(ModelRequest("demo/assistant", messages))
     assert answer.text == "We open at 9:00."
 
 
@@ -103,7 +128,7 @@ async def test_environment_variables_of_a_provider_are_honoured(
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
     monkeypatch.setenv("OPENAI_API_BASE", provider)
-    answer = await LiteLlm().bind().complete(asked("openai/echo", "by the environment"))
+    answer = await engine().bind().complete(asked("openai/echo", "by the environment"))
     assert answer.text == "by the environment"
     assert answer.cost_usd is None
 
@@ -116,7 +141,7 @@ async def test_other_providers_stream_through_litellm_and_have_a_price(
         monkeypatch.setenv(name, "sk-test")
     pieces: list[str] = []
     request = asked(model, extra={"mock_response": "A canned answer, in pieces"})
-    answer = await LiteLlm().bind(pieces.append).complete(request)
+    answer = await engine().bind(pieces.append).complete(request)
     assert answer.text == "A canned answer, in pieces" == "".join(pieces)
     assert answer.prompt_tokens > 0
     assert (answer.cost_usd or 0) > 0
@@ -124,7 +149,7 @@ async def test_other_providers_stream_through_litellm_and_have_a_price(
 
 async def test_an_answer_has_the_shape_of_the_schema(provider: str) -> None:
     request = asked("demo/assistant", "Hi, my name is Ann Lee.", output_schema=NAME)
-    answer = await LiteLlm(provider).bind(lambda text: None).complete(request)
+    answer = await engine(provider).bind(lambda text: None).complete(request)
     assert answer.json == {"name": "Ann Lee"}
 
 
@@ -136,9 +161,9 @@ async def test_an_answer_that_is_no_json_is_refused_after_a_repair(provider: str
 
 async def test_a_bad_answer_is_repaired_once_and_both_calls_are_paid(provider: str) -> None:
     asked_once = (
-        await LiteLlm(provider).bind().complete(asked("demo/echo", '{"name": "Ann"}', output_schema=NAME))
+        await engine(provider).bind().complete(asked("demo/echo", '{"name": "Ann"}', output_schema=NAME))
     )
-    repaired = await LiteLlm(provider).bind().complete(asked("demo/repairs", output_schema=NAME))
+    repaired = await engine(provider).bind().complete(asked("demo/repairs", output_schema=NAME))
     assert repaired.json == asked_once.json == {"name": "Ann"}
     assert repaired.completion_tokens > asked_once.completion_tokens
 
@@ -153,7 +178,7 @@ async def test_tool_calls_are_put_together_from_a_stream(provider: str) -> None:
         },
     }
     request = asked("demo/assistant", "What is the weather in Paris?", extra={"tools": [tool]})
-    answer: Completion = await LiteLlm(provider).bind(lambda text: None).complete(request)
+    answer: Completion = await engine(provider).bind(lambda text: None).complete(request)
     assert answer.tool_calls[0]["function"] == {"name": "get_weather", "arguments": '{"city": "Paris"}'}
     assert answer.finish_reason == "tool_calls"
 
@@ -219,7 +244,7 @@ async def test_a_server_that_is_down_is_unavailable() -> None:
 )
 async def test_a_fallback_answers(provider: str, model: str) -> None:
     request = asked(model, "still here", fallbacks=("demo/error-500", "demo/echo"))
-    answer = await LiteLlm(provider).bind(lambda text: None).complete(request)
+    answer = await engine(provider).bind(lambda text: None).complete(request)
     assert (answer.text, answer.model) == ("still here", "demo/echo")
 
 

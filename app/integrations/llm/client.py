@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import ModuleType
 from typing import Any
 
@@ -10,7 +10,8 @@ import structlog
 
 from app.capabilities import Completion, Llm, ModelRequest
 from app.flows.node_type import ErrorKind, NodeError
-from app.integrations.llm import structured
+from app.integrations.llm import direct, structured
+from app.integrations.llm.direct import DirectWire
 from app.integrations.llm.errors import translate
 from app.integrations.llm.loader import litellm, loaded
 from app.integrations.llm.route import Route, route
@@ -22,10 +23,18 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class LiteLlm:
-    """Model calls of one process. `idle_timeout_s` is how long a provider may say nothing at all."""
+    """Model calls of one process. `idle_timeout_s` is how long a provider may say nothing at all.
+
+    `direct` lets servers that speak OpenAI's wire be called without LiteLLM in between.
+    """
 
     demo_url: str = ""
     idle_timeout_s: float = 60
+    direct: bool = True
+    wire: DirectWire = field(default_factory=DirectWire)
+
+    async def close(self) -> None:
+        await self.wire.close()
 
     def bind(self, emit: Callable[[str], None] | None = None, idempotency_key: str = "") -> Llm:
         """The `Llm` of one step. Without `emit` answers are not streamed."""
@@ -81,17 +90,29 @@ class _StepLlm:
     ) -> Completion:
         stream = request.stream and self.emit is not None and request.output_schema is None
         options = self._options(way, request, messages, ordinal)
+        if stream:
+            options["stream_options"] = {"include_usage": True}
+        at = direct.address(way, request.extra) if self.engine.direct else None
         try:
-            if stream:
-                options["stream_options"] = {"include_usage": True}
+            if at is not None:
+                emit, patience_s = self.emit if stream else None, self.engine.idle_timeout_s
+                collected = await self.engine.wire.call(module, way, at, options, emit, patience_s)
+                return self._checked(module, way, collected, messages)
             async with asyncio.timeout(self.engine.idle_timeout_s):
                 response = await module.acompletion(**options, stream=stream)
             if stream and self.emit is not None:
                 collected = await streamed(chunks_of(response), self.emit, self.engine.idle_timeout_s)
             else:
                 collected = whole(response)
+        except NodeError:
+            raise
         except Exception as error:
             raise translate(module, error, way) from error
+        return self._checked(module, way, collected, messages)
+
+    def _checked(
+        self, module: ModuleType, way: Route, collected: Collected, messages: Messages
+    ) -> Completion:
         if collected.refusal or collected.finish_reason == "content_filter":
             raise NodeError(ErrorKind.POLICY, "model.refused", model=way.name, provider=way.provider)
         return _completion(module, way, collected, messages)
