@@ -15,6 +15,8 @@ class Report:
     raw_first_token_ms: float
     first_token_ms: float
     chain_200_ms: float
+    join_ms: float
+    map_1000_ms: float
     second_start_s: float
 
     def table(self, machine: str) -> str:
@@ -39,6 +41,8 @@ class Report:
             f"| first streamed token: the model alone | {self.raw_first_token_ms:.1f} ms |",
             f"| first streamed token: a chat run | {self.first_token_ms:.1f} ms (+{overhead:.1f}) |",
             f"| chain of 200 `logic.set` nodes with a template, p50 | {self.chain_200_ms:.1f} ms |",
+            f"| four branches and their join, p50 | {self.join_ms:.1f} ms |",
+            f"| map over 1,000 items through `logic.set`, p50 | {self.map_1000_ms:.1f} ms |",
             f"| second start with data, until ready | {self.second_start_s:.1f} s |",
         ]
         return "\n".join(lines)

@@ -54,6 +54,28 @@ def set_chain(length: int) -> dict[str, Any]:
     return chain("task", node("call", "trigger.call"), *steps)
 
 
+def branch_and_join() -> dict[str, Any]:
+    """Four parallel steps that come together again."""
+    nodes = [node("call", "trigger.call"), *(node(f"b{n}", "logic.set", output={"n": n}) for n in range(4))]
+    nodes.append(node("join", "output.result", value="{{ input.b3.n }}"))
+    edges = [("call", f"b{n}") for n in range(4)] + [(f"b{n}", "join") for n in range(4)]
+    drawn = [{"id": f"e{n}", "source": source, "target": target} for n, (source, target) in enumerate(edges)]
+    return {"schema": "flow/1", "kind": "task", "name": "Benchmark", "nodes": nodes, "edges": drawn}
+
+
+def map_of_sets() -> dict[str, Any]:
+    """One template step for each item of the input."""
+    body = {**node("set", "logic.set", output={"n": "{{ item }}"}), "parent": "each"}
+    nodes = [node("call", "trigger.call"), node("each", "logic.map", items="{{ input.items }}"), body]
+    nodes.append(node("done", "output.result", value="{{ nodes.each.results | size }}"))
+    edges = [("call", "out", "each"), ("each", "item", "set"), ("each", "done", "done")]
+    drawn = [
+        {"id": f"e{n}", "source": source, "source_port": port, "target": target}
+        for n, (source, port, target) in enumerate(edges)
+    ]
+    return {"schema": "flow/1", "kind": "task", "name": "Benchmark", "nodes": nodes, "edges": drawn}
+
+
 @contextlib.contextmanager
 def process(*argv: str, port: int, env: dict[str, str] | None = None) -> Iterator[int]:
     """A process of ours that listens on `port`; its id."""
@@ -98,8 +120,9 @@ class Client:
         if answer["status"] != "succeeded" or not answer["response"]:
             raise SystemExit(f"the chat run failed: {answer}")
 
-    async def run(self, flow_id: str) -> None:
-        run = await self.post(f"/api/flows/{flow_id}/runs", {"input": {"name": "Ann"}, "wait": True})
+    async def run(self, flow_id: str, given: Any = None) -> None:
+        body = {"input": given or {"name": "Ann"}, "wait": True}
+        run = await self.post(f"/api/flows/{flow_id}/runs", body)
         if run["status"] != "succeeded":
             raise SystemExit(f"the run failed: {run}")
 
@@ -189,9 +212,13 @@ async def measure(folder: Path, model_url: str) -> Report:
             )
             raw_ms, ours_ms = await first_token(client, chat_flow, model_url)
             chain_ms = percentile(await alone(lambda: client.run(chain_flow), 40), 0.5)
+            join_flow, map_flow = await client.store(branch_and_join()), await client.store(map_of_sets())
+            join_ms = percentile(await alone(lambda: client.run(join_flow), 60), 0.5)
+            items = {"items": list(range(1_000))}
+            map_ms = percentile(await alone(lambda: client.run(map_flow, items), 20, warm=3), 0.5)
     finally:
         await stack.stop()
-    return Report(floors, chat, raw_ms, ours_ms, chain_ms, await second_start(options, data))
+    return Report(floors, chat, raw_ms, ours_ms, chain_ms, join_ms, map_ms, await second_start(options, data))
 
 
 async def second_start(options: Options, data: DataDir) -> float:
