@@ -1,17 +1,28 @@
 """The tenant filter. Repositories are the only home of `select()`; those of a workspace's rows start from here."""
 
-from typing import ClassVar, Generic, TypeVar, cast
+from typing import Any, ClassVar, Generic, TypeVar, cast
 from uuid import UUID
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, Table, select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlmodel import col
+from sqlmodel import SQLModel, col
 
 from app.core.ids import WorkspaceId
 from app.errors import NotFound
 from app.models.base import WorkspaceRow
 
 T = TypeVar("T", bound=WorkspaceRow)
+
+
+def table_of(model: type[SQLModel]) -> Table:
+    """The table behind a model, for statements that need no ORM."""
+    table: Table = model.__table__  # type: ignore[attr-defined]
+    return table
+
+
+def row_values(row: SQLModel) -> dict[str, Any]:
+    """A new row's columns as they are, without the copying and checking of `model_dump`."""
+    return {name: value for name, value in row.__dict__.items() if name != "_sa_instance_state"}
 
 
 class WorkspaceRepository(Generic[T]):

@@ -10,7 +10,7 @@ from sqlmodel import col
 from app.errors import NotFound
 from app.models.conversations import Conversation, Message
 from app.models.flow_runs import FlowRun, RunStatus
-from app.repositories.base import WorkspaceRepository
+from app.repositories.base import WorkspaceRepository, row_values, table_of
 
 
 class Conversations(WorkspaceRepository[Conversation]):
@@ -26,11 +26,10 @@ class Conversations(WorkspaceRepository[Conversation]):
 
     async def create(self, row: Conversation) -> Conversation:
         """Store a new conversation; where another request was first, that one, locked."""
-        values = row.model_dump()
-        stored = await self.session.scalar(
-            insert(Conversation).values(values).on_conflict_do_nothing().returning(Conversation)
-        )
-        found = stored or await self.locked(row.flow_id, row.session_id)
+        stored = await self.session.scalar(_INSERT_CONVERSATION, row_values(row))
+        if stored is not None:
+            return row
+        found = await self.locked(row.flow_id, row.session_id)
         if found is None:
             raise NotFound(self.missing, session_id=row.session_id)
         return found
@@ -66,6 +65,13 @@ class Conversations(WorkspaceRepository[Conversation]):
         return await self.session.scalar(query.order_by(col(FlowRun.id).desc()).limit(1).with_for_update())
 
 
+# Statements made once: to put one together costs more than to send it.
+_INSERT_MESSAGE = insert(table_of(Message))
+_INSERT_CONVERSATION = (
+    insert(table_of(Conversation)).on_conflict_do_nothing().returning(table_of(Conversation).c.id)
+)
+
+
 class Messages(WorkspaceRepository[Message]):
     model = Message
 
@@ -77,7 +83,7 @@ class Messages(WorkspaceRepository[Message]):
 
     async def store(self, row: Message) -> None:
         """Store a message at once, without the session keeping it."""
-        await self.session.execute(insert(Message).values(row.model_dump()))
+        await self.session.execute(_INSERT_MESSAGE, row_values(row))
 
     async def of_run(self, run_id: UUID) -> Sequence[Message]:
         """What a run said, in order."""

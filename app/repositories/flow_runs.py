@@ -18,7 +18,7 @@ from app.core.settings import get_settings
 from app.errors import NotFound
 from app.models.flow_runs import FlowRun, RunStatus
 from app.models.flows import Flow, FlowSnapshot, FlowVersion
-from app.repositories.base import WorkspaceRepository
+from app.repositories.base import WorkspaceRepository, row_values, table_of
 
 
 class FlowRuns(WorkspaceRepository[FlowRun]):
@@ -178,10 +178,13 @@ async def _remember(key: tuple[str, str]) -> None:
     _pinned.add(key)
 
 
+# Statements made once: to put one together costs more than to send it.
+_INSERT_RUN = insert(table_of(FlowRun)).on_conflict_do_nothing()
+
+
 async def insert_once(session: AsyncSession, row: FlowRun) -> None:
     """Store a run whose id follows from its parent's step; a repeat changes nothing."""
-    values: dict[str, Any] = row.model_dump()
-    await session.execute(insert(FlowRun).values(values).on_conflict_do_nothing())
+    await session.execute(_INSERT_RUN, row_values(row))
 
 
 _ANSWER = text("""
