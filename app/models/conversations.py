@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import JSON, Column, Index, UniqueConstraint
 from sqlmodel import Field
 
-from app.models.base import WorkspaceRow, moment, text
+from app.models.base import WorkspaceRow, empty_dict, empty_list, moment, text
 
 
 class Conversation(WorkspaceRow, table=True):
@@ -23,7 +23,7 @@ class Conversation(WorkspaceRow, table=True):
     session_id: str = text()
     title: str = text("")
     source: str = text("api")
-    state: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON(), nullable=False))
+    state: dict[str, Any] = Field(default_factory=empty_dict, sa_column=Column(JSON(), nullable=False))
     created_by: UUID | None = Field(default=None, foreign_key="account.id", ondelete="SET NULL")
     updated_at: datetime = moment()
     taken_over_at: datetime | None = moment(nullable=True)
@@ -45,4 +45,4 @@ class Message(WorkspaceRow, table=True):
     role: str = text()
     author: str = text("")
     text: str = text()
-    buttons: list[Any] = Field(default_factory=list, sa_column=Column(JSON(), nullable=False))
+    buttons: list[Any] = Field(default_factory=empty_list, sa_column=Column(JSON(), nullable=False))

@@ -9,7 +9,7 @@ from sqlalchemy import JSON, Column, Index
 from sqlalchemy import text as sql
 from sqlmodel import Field, SQLModel
 
-from app.models.base import WorkspaceRow, moment, text
+from app.models.base import WorkspaceRow, empty_dict, empty_list, moment, text
 
 
 class RunStatus(StrEnum):
@@ -63,12 +63,12 @@ class FlowRun(WorkspaceRow, table=True):
     status: str = text(RunStatus.QUEUED)
     trigger: str = text()
     input: Any = Field(default=None, sa_column=Column(JSON(none_as_null=True), nullable=True))
-    scope: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON(), nullable=False))
-    options: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON(), nullable=False))
+    scope: dict[str, Any] = Field(default_factory=empty_dict, sa_column=Column(JSON(), nullable=False))
+    options: dict[str, Any] = Field(default_factory=empty_dict, sa_column=Column(JSON(), nullable=False))
     output: Any = Field(default=None, sa_column=Column(JSON(none_as_null=True), nullable=True))
     error: Any = Field(default=None, sa_column=Column(JSON(none_as_null=True), nullable=True))
     usage: Any = Field(default=None, sa_column=Column(JSON(none_as_null=True), nullable=True))
-    messages: list[Any] = Field(default_factory=list, sa_column=Column(JSON(), nullable=False))
+    messages: list[Any] = Field(default_factory=empty_list, sa_column=Column(JSON(), nullable=False))
     conversation_id: UUID | None = Field(default=None, foreign_key="conversation.id", ondelete="SET NULL")
     parent_run_id: UUID | None = Field(
         default=None, foreign_key="flow_run.id", ondelete="CASCADE", index=True

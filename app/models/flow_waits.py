@@ -9,7 +9,7 @@ from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel
 
-from app.models.base import WorkspaceRow, moment, text
+from app.models.base import WorkspaceRow, empty_dict, empty_list, moment, text
 
 
 class FlowWait(WorkspaceRow, table=True):
@@ -33,10 +33,10 @@ class FlowWait(WorkspaceRow, table=True):
     node: str = text()
     path: str = text("")
     kind: str = text()
-    keys: list[str] = Field(default_factory=list, sa_column=Column(ARRAY(Text()), nullable=False))
+    keys: list[str] = Field(default_factory=empty_list, sa_column=Column(ARRAY(Text()), nullable=False))
     due_at: datetime | None = moment(nullable=True)
-    data: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON(), nullable=False))
-    answers: list[Any] = Field(default_factory=list, sa_column=Column(JSON(), nullable=False))
+    data: dict[str, Any] = Field(default_factory=empty_dict, sa_column=Column(JSON(), nullable=False))
+    answers: list[Any] = Field(default_factory=empty_list, sa_column=Column(JSON(), nullable=False))
     resolution: str = text("")
     resolved_by: str = text("")
     resolved_at: datetime | None = moment(nullable=True)
