@@ -98,10 +98,13 @@ class InboxState(SessionState):
 
     @rx.event
     async def decide(self, item_id: str, decision: str) -> Any:
-        def act(session: Any, principal: Principal, wait_id: UUID) -> Awaitable[Any]:
-            form = self._form(item_id) if decision == "approved" else None
+        async def act(session: Any, principal: Principal, wait_id: UUID) -> None:
+            form = None
+            if decision == "approved":
+                asked = await inbox.item(session, principal, wait_id)
+                form = _filled(_fields(asked.form), self.forms.get(item_id, {}))
             said = Decision(decision=decision, note=self.notes.get(item_id, ""), form=form)
-            return inbox.decide(session, principal, wait_id, said)
+            await inbox.decide(session, principal, wait_id, said)
 
         return await self._act(item_id, act)
 
@@ -161,19 +164,6 @@ class InboxState(SessionState):
             self.forms.pop(item_id, None)
         await self._load()
         return problem
-
-    def _form(self, item_id: str) -> dict[str, Any]:
-        """What was filled in, with the types the form asks for."""
-        row = next((each for each in self.rows if each.id == item_id), None)
-        kinds = {each.name: each.kind for each in (row.fields if row else [])}
-        filled: dict[str, Any] = {}
-        for name, text in self.forms.get(item_id, {}).items():
-            kind = kinds.get(name, "text")
-            if kind == "boolean":
-                filled[name] = text == "true"
-            elif text.strip():
-                filled[name] = read_value(text) if kind == "number" else text
-        return filled
 
     async def _load(self) -> Any:
         principal = await self._principal()
@@ -256,6 +246,18 @@ def _until(due_at: datetime | None, locale: str) -> str:
     if minutes < 48 * 60:
         return t("inbox.due.hours", locale, count=minutes // 60)
     return t("inbox.due.days", locale, count=minutes // (24 * 60))
+
+
+def _filled(fields: list[FormField], texts: dict[str, str]) -> dict[str, Any]:
+    """What was filled in, with the types the form asks for."""
+    kinds = {each.name: each.kind for each in fields}
+    filled: dict[str, Any] = {}
+    for name, text in texts.items():
+        if kinds.get(name) == "boolean":
+            filled[name] = text == "true"
+        elif text.strip():
+            filled[name] = read_value(text) if kinds.get(name) == "number" else text
+    return filled
 
 
 def _fields(form: dict[str, Any] | None) -> list[FormField]:

@@ -66,6 +66,17 @@ def test_a_person_approves_with_a_form(demo_page: Page) -> None:
     expect(demo_page.get_by_test_id("run-page")).to_contain_text("42")
 
 
+def test_a_person_approves_on_the_page_of_the_run(demo_page: Page) -> None:
+    form = {"type": "object", "properties": {"sum": {"type": "number"}}, "required": ["sum"]}
+    ask = node("ask", "human.approval", question="How much?", allow_self=True, form=form)
+    done = node("done", "output.result", value="{{ nodes.ask.form.sum }}")
+    run_id = start(demo_page, flow("Sums", CALL, ask, done, edges="call>ask ask.approved>done"))
+    demo_page.goto(f"/runs/{run_id}")
+    demo_page.get_by_test_id("form-sum").fill("7")
+    demo_page.get_by_test_id("approve").click()
+    expect(demo_page.get_by_test_id("run-status")).to_have_text("Succeeded", timeout=15_000)
+
+
 def test_a_person_leads_a_conversation_and_gives_it_back(demo_page: Page) -> None:
     person = node("person", "human.takeover", reason="Wants a human")
     back = node("back", "channel.send", text="The bot is back")
