@@ -133,7 +133,7 @@ class Runner:
             self.sink.news(ENDED, str(run.id))
 
     async def _after_end(self, run: Claimed, journal: RunJournal) -> None:
-        self.sink.news(ENDED, str(run.id))
+        self.sink.news(ENDED, journal.last_word())
         if not journal.settled:
             await settle(run.id)
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID, uuid5
 
+import orjson
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.clock import now
@@ -28,6 +29,8 @@ from workers.sub_runs import sub_run_row
 Event = Mapping[str, Any]
 Step = tuple[str, str]
 TAKEOVER: Final = "takeover"
+_LONGEST_WORD: Final = 64 * 1024
+_STEPS: Final = ("step.succeeded", "step.waiting")
 _ENDS = {
     "run.succeeded": RunStatus.SUCCEEDED,
     "run.failed": RunStatus.FAILED,
@@ -58,6 +61,7 @@ class RunJournal:
         self._ever_waited = run.seq > 0
         self._heard: dict[Step, UUID] = {}
         self._given: set[UUID] = set()
+        self._steps: list[tuple[Any, ...]] | None = [] if run.options.get("told") and not run.seq else None
         self.settled = False
         self.end: End | None = None
 
@@ -93,6 +97,25 @@ class RunJournal:
         """Whether the run waits for more than the runs it called."""
         return any(kind != SUBFLOW for kind in self._waits.values())
 
+    def last_word(self) -> bytes:
+        """What those who wait for the run's end are told: its id, and for a chat run that ended in one go all that
+        its answer is made of, so that nobody need look it up.
+        """
+        word = str(self._run.id).encode()
+        if self._steps is None or self.end is None:
+            return word
+        end = {
+            "status": str(self.end.status),
+            "output": self.end.output,
+            "error": self.end.error,
+            "usage": self.end.usage,
+            "messages": self._sent,
+            "steps": self._steps,
+            "ended_at": now(),
+        }
+        told = orjson.dumps(end, option=orjson.OPT_NON_STR_KEYS)
+        return b"%b %b" % (word, told) if len(told) <= _LONGEST_WORD else word
+
     async def append(self, run_id: str, expected_seq: int, events: Sequence[Any]) -> None:
         """Write `events` after the first `expected_seq`. Raises `Fenced` when another driver has the run."""
         if expected_seq != self._seq + len(self._unsaved):
@@ -103,6 +126,8 @@ class RunJournal:
         if written.silenced:
             del self._sent[len(self._sent) - len(item.message_rows) :]
         self._seq, self._unsaved, self.end = item.after, [], item.end
+        if self._steps is not None:
+            self._steps += [_in_short(event) for event in item.events if event["type"] in _STEPS]
         for row in item.sub_runs:
             await self._ring(row.id)
 
@@ -184,6 +209,11 @@ class RunJournal:
             )
             for message in said
         ]
+
+
+def _in_short(event: Event) -> tuple[Any, ...]:
+    """As `repositories.flow_runs.answered` gives a step."""
+    return event["type"], event["node"], event.get("usage"), (event.get("wait") or {}).get("kind")
 
 
 def open_waits(events: Sequence[Event]) -> dict[Step, str]:

@@ -6,7 +6,8 @@ from contextlib import aclosing, suppress
 from typing import Any, Final
 
 import orjson
-from starlette.responses import StreamingResponse
+from pydantic import BaseModel
+from starlette.responses import Response, StreamingResponse
 
 from app.flows.events import LiveEvent
 
@@ -31,6 +32,24 @@ def last_seen(header: str | None) -> int:
 def events(source: AsyncGenerator[LiveEvent, None], kind: str) -> StreamingResponse:
     """A run's events as a stream of `kind`."""
     return respond(framed(source, kind), kind)
+
+
+async def begun(parts: AsyncGenerator[bytes, None], kind: str) -> StreamingResponse:
+    """A stream whose first part is there already: what forbids it is an answer of its own, with its status."""
+    first = await anext(parts)
+    return respond(_from(first, parts), kind)
+
+
+async def _from(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    async with aclosing(rest):
+        yield first
+        async for part in rest:
+            yield part
+
+
+def whole(value: BaseModel) -> Response:
+    """A model as the answer. FastAPI would check it once more and copy it on the way."""
+    return Response(value.model_dump_json(), media_type="application/json")
 
 
 def respond(parts: AsyncIterator[bytes], kind: str, status: int = 200) -> StreamingResponse:

@@ -61,6 +61,14 @@ async def enqueue(session: AsyncSession, name: str, payload: Payload, *, durable
     db.after_commit(session, lambda: _send(job_id, name, payload))
 
 
+async def send(name: str, payload: Payload) -> None:
+    """Send a job that is not durable at once: a bell for rows that are committed. Never raises."""
+    try:
+        await _send(None, name, payload)
+    except Exception:
+        _log.exception("job.not_sent", job=name)
+
+
 async def send_overdue() -> int:
     """Send durable jobs a crash kept back. Returns how many were sent. Safe to run in several processes."""
     async with db.unit_of_work() as session:

@@ -7,6 +7,7 @@ which the caller brings (a service), because this layer knows no tables.
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
@@ -71,12 +72,20 @@ async def _history(channel: str) -> list[tuple[tuple[int, int], list[LiveEvent]]
     return [(_number(entry), orjson.loads(fields[b"e"])) for entry, fields in entries]
 
 
-async def follow(run_id: object, after: int, rebuild: Rebuild) -> AsyncGenerator[LiveEvent, None]:
+async def follow(
+    run_id: object, after: int, rebuild: Rebuild, joined: Listener | None = None
+) -> AsyncGenerator[LiveEvent, None]:
     """A run's events with numbers above `after`, in order, until it ends. Text goes to those who join early.
 
-    A reader that resumes (`after` > 0) gets text only as it comes: it may have seen the earlier pieces.
+    A reader that resumes (`after` > 0) gets text only as it comes: it may have seen the earlier pieces. One that
+    `joined` before the run could begin need not look for what it missed.
     """
     channel, reader = run_channel(str(run_id)), _Reader(after, rebuild)
+    if joined is not None:
+        while not reader.done:
+            for event in await reader.sort(await _next(joined, reader)) or await _late(reader):
+                yield event
+        return
     async with _listening(channel) as listener:
         for entry, events in await _history(channel):
             wanted = events if after == 0 else [event for event in events if event["seq"]]
@@ -123,6 +132,18 @@ async def _listening(channel: str) -> AsyncIterator[Listener]:
         await known.forget(channel, listener)
 
 
+@asynccontextmanager
+async def joined(run_id: object) -> AsyncIterator[Listener | None]:
+    """Hear a run's events from now on, for `follow`. None while Redis does not confirm it."""
+    listener: Listener = asyncio.Queue()
+    known, channel = await hub(), run_channel(str(run_id))
+    confirmed = await known.listen(channel, listener)
+    try:
+        yield listener if confirmed else None
+    finally:
+        await known.forget(channel, listener)
+
+
 async def watch_flow(flow_id: object) -> AsyncGenerator[dict[str, Any], None]:
     """News of a flow from now on. After a lost connection: `{"kind": "gap"}`, so that the reader looks again."""
     async with _listening(flow_channel(str(flow_id))) as listener:
@@ -131,11 +152,19 @@ async def watch_flow(flow_id: object) -> AsyncGenerator[dict[str, Any], None]:
             yield {"kind": "gap"} if message == GAP else orjson.loads(message)
 
 
+@dataclass(slots=True)
+class Ended:
+    """One run's end, awaited. `told` is what the end brought of the run, where it did."""
+
+    event: asyncio.Event = field(default_factory=asyncio.Event)
+    told: bytes = b""
+
+
 class Ends:
     """Lets callers wait for the end of runs on one subscription of the process."""
 
     def __init__(self) -> None:
-        self._waiting: dict[str, set[asyncio.Event]] = {}
+        self._waiting: dict[bytes, list[Ended]] = {}
         self._task: asyncio.Task[None] | None = None
         self._listener: Listener = asyncio.Queue()
 
@@ -146,14 +175,14 @@ class Ends:
             await (await hub()).listen(ENDED, self._listener)
 
     @contextmanager
-    def expect(self, run_id: object) -> Iterator[asyncio.Event]:
-        """An event that is set when the run may have ended. Enter before the run's bell is rung."""
-        key, event = str(run_id), asyncio.Event()
-        self._waiting.setdefault(key, set()).add(event)
+    def expect(self, run_id: object) -> Iterator[Ended]:
+        """What is set when the run may have ended. Enter before the run's bell is rung."""
+        key, ended = str(run_id).encode(), Ended()
+        self._waiting.setdefault(key, []).append(ended)
         try:
-            yield event
+            yield ended
         finally:
-            self._waiting[key].discard(event)
+            self._waiting[key] = [each for each in self._waiting[key] if each is not ended]
             if not self._waiting[key]:
                 del self._waiting[key]
 
@@ -161,8 +190,10 @@ class Ends:
         while True:
             message = await self._listener.get()
             # After a gap nobody is told: those who wait ask the database every now and then.
-            for event in self._waiting.get(message.decode(), ()):
-                event.set()
+            run_id, _, told = message.partition(b" ")
+            for ended in self._waiting.get(run_id, ()):
+                ended.told = told
+                ended.event.set()
 
 
 _ends: WeakKeyDictionary[asyncio.AbstractEventLoop, Ends] = WeakKeyDictionary()

@@ -25,6 +25,7 @@ from app.models.conversations import Message
 from app.models.flow_runs import FlowRun, FlowRunEvent, RunStatus
 from app.models.flow_waits import FlowWait
 from app.repositories import waits
+from app.repositories.base import row_values
 from app.repositories.grouping import Grouped
 
 _log = structlog.get_logger()
@@ -69,13 +70,24 @@ SELECT run.id, run.settled
 FROM unnest(CAST(:ids AS uuid[]), CAST(:owners AS text[]), CAST(:afters AS int[])) AS item(id, owner, after)
 JOIN flow_run AS run ON run.id = item.id AND run.lease_owner = item.owner AND run.seq = item.after
 """)
-_REMEMBER = text("""
-UPDATE conversation SET updated_at = now(), state = CAST(CAST(state AS jsonb) || CAST(:state AS jsonb) AS json)
-WHERE id = :id
+# The update holds the conversations until the commit, so that nobody takes over between the look and the word.
+_SAY = text("""
+WITH item AS (
+  SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:states AS text[])) AS item(id, state)
+), told AS (
+  UPDATE conversation SET updated_at = now(),
+    state = CASE WHEN item.state IS NULL THEN conversation.state
+      ELSE CAST(CAST(conversation.state AS jsonb) || CAST(item.state AS jsonb) AS json) END
+  FROM item WHERE conversation.id = item.id
+  RETURNING conversation.id, conversation.taken_over_at IS NOT NULL AS led
+), stored AS (
+  INSERT INTO message
+  SELECT said.* FROM json_populate_recordset(CAST(NULL AS message), CAST(:messages AS json)) AS said
+  JOIN told ON told.id = said.conversation_id AND NOT told.led
+  ON CONFLICT DO NOTHING
+)
+SELECT id FROM told WHERE led
 """)
-
-# Held until the commit, so that nobody takes over between the look and the word.
-_TAKEN_OVER = text("SELECT taken_over_at FROM conversation WHERE id = :id FOR SHARE")
 _UNSAY = text("""
 UPDATE flow_run SET messages = coalesce((
   SELECT json_agg(message ORDER BY place)
@@ -189,38 +201,54 @@ async def load_events(session: AsyncSession, run_id: UUID) -> list[Any]:
 async def _store(session: AsyncSession, batch: Sequence[Append]) -> dict[UUID, Written]:
     result = await session.execute(_APPEND, _keys(batch) | _ends(batch) | _events(batch))
     done: dict[UUID, Written] = {row.id: Written(row.settled) for row in result}
-    for item in batch:
-        if item.run_id in done:
-            silenced = await _store_rest(session, item)
-            if silenced:
-                done[item.run_id] = replace(done[item.run_id], silenced=True)
+    stored = [item for item in batch if item.run_id in done]
+    for item in stored:
+        await _store_before_words(session, item)
+    for silenced in await _say(session, stored):
+        done[silenced] = replace(done[silenced], silenced=True)
+    for item in stored:
+        await _store_waits(session, item)
     return done
 
 
-async def _store_rest(session: AsyncSession, item: Append) -> bool:
-    """What only some appends have. Returns whether the run was silenced."""
-    silenced = False
+async def _store_before_words(session: AsyncSession, item: Append) -> None:
     if item.sub_runs:
         rows = [row.model_dump() for row in item.sub_runs]
         await session.execute(insert(FlowRun).values(rows).on_conflict_do_nothing())
     if item.frees and item.conversation_id:
         await waits.give_back(session, item.conversation_id)
-    if item.message_rows and item.conversation_id:
-        silenced = bool(await session.scalar(_TAKEN_OVER, {"id": item.conversation_id}))
-        if silenced:
-            await session.execute(_UNSAY, {"id": item.run_id, "count": len(item.message_rows)})
-        else:
-            rows = [row.model_dump() for row in item.message_rows]
-            await session.execute(insert(Message).values(rows).on_conflict_do_nothing())
-    if item.conversation_id and (item.state or item.message_rows):
-        await session.execute(_REMEMBER, {"id": item.conversation_id, "state": _json(dict(item.state))})
+
+
+async def _say(session: AsyncSession, batch: Sequence[Append]) -> list[UUID]:
+    """Say and remember what these runs want to. Returns the runs that are silenced, their words taken back."""
+    speaking: dict[UUID, Append] = {}
+    later: list[Append] = []
+    for item in batch:
+        if not item.conversation_id or not (item.state or item.message_rows):
+            continue
+        if speaking.setdefault(item.conversation_id, item) is not item:
+            later.append(item)
+    if not speaking:
+        return []
+    values = {
+        "ids": list(speaking),
+        "states": [_json(item.state) if item.state else None for item in speaking.values()],
+        "messages": _json([row_values(row) for item in speaking.values() for row in item.message_rows]),
+    }
+    led = (await session.scalars(_SAY, values)).all()
+    silenced = [speaking[conversation] for conversation in led if speaking[conversation].message_rows]
+    for item in silenced:
+        await session.execute(_UNSAY, {"id": item.run_id, "count": len(item.message_rows)})
+    return [item.run_id for item in silenced] + await _say(session, later)
+
+
+async def _store_waits(session: AsyncSession, item: Append) -> None:
     if item.done or item.used or (item.end is not None and item.waited):
         await waits.close(session, item.run_id, item.done, item.used, item.end is not None)
     if item.waits:
         await waits.open_waits(session, item.waits)
     if item.holds and item.conversation_id:
         await waits.take_over(session, item.conversation_id, "")
-    return silenced
 
 
 def _json(value: Any) -> str:

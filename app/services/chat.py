@@ -43,12 +43,7 @@ class Said(NamedTuple):
 async def say(session: AsyncSession, principal: Principal, asked: ChatRequest, source: str = "chat") -> Said:
     """Store the message and let it be answered: by a person, by a step that waits for a reply, or by a run."""
     conversation = await _conversation(session, principal, asked, source)
-    message = Message(
-        workspace_id=principal.workspace_id,
-        conversation_id=conversation.id,
-        role="user",
-        text=asked.message,
-    )
+    message = new_message(principal, asked, conversation.id)
     said = None
     if asked.session_id is not None:  # in a new conversation nobody waits
         said = await _to_one_who_waits(session, principal, conversation, asked)
@@ -98,23 +93,61 @@ async def _to_a_run(
             return Said(waiting.id, conversation.session_id)
     if settings.on_new_message == "restart":
         message = await _superseding(session, principal, conversation, message)
-    options = {"temperature": asked.temperature, "max_tokens": asked.max_tokens}
-    row = FlowRun(
+    row = new_run(principal, asked, source, (snapshot, version), conversation.id, conversation.session_id)
+    row.input = {**row.input, "message": message}
+    row.hold_until = None if settings.on_new_message == "queue" else _hold(settings.debounce_s)
+    return Said(await flow_runs.queue(session, principal, row, snapshot, chat=True), conversation.session_id)
+
+
+def new_message(principal: Principal, asked: ChatRequest, conversation_id: UUID) -> Message:
+    """What was said, as a row."""
+    return Message(
+        workspace_id=principal.workspace_id,
+        conversation_id=conversation_id,
+        role="user",
+        text=asked.message,
+    )
+
+
+def new_conversation(principal: Principal, asked: ChatRequest, source: str) -> Conversation:
+    """A conversation that begins with this message, as a row."""
+    conversation_id = ConversationId(new_id())
+    return Conversation(
+        id=conversation_id,
+        workspace_id=principal.workspace_id,
+        flow_id=asked.flow_id,
+        session_id=asked.session_id or str(conversation_id),
+        title=asked.message[:_TITLE],
+        source=source,
+        created_by=principal.user_id,
+    )
+
+
+def new_run(
+    principal: Principal,
+    asked: ChatRequest,
+    source: str,
+    pinned: tuple[Snapshot, int | None],
+    conversation_id: UUID,
+    session_id: str,
+) -> FlowRun:
+    """The run that answers, as a row that `flow_runs.prepare` completes."""
+    wishes = {"temperature": asked.temperature, "max_tokens": asked.max_tokens}
+    options: dict[str, Any] = {name: value for name, value in wishes.items() if value is not None}
+    snapshot, version = pinned
+    return FlowRun(
         workspace_id=principal.workspace_id,
         flow_id=asked.flow_id,
         version=version,
         snapshot_hash=snapshot.hash,
         trigger="",
-        input={"message": message, "session_id": conversation.session_id},
-        scope={"conversation": {"id": str(conversation.id), "session_id": conversation.session_id}},
-        options={"stream": asked.stream}
-        | {name: value for name, value in options.items() if value is not None},
-        conversation_id=conversation.id,
+        input={"message": asked.message, "session_id": session_id},
+        scope={"conversation": {"id": str(conversation_id), "session_id": session_id}},
+        options={"stream": asked.stream, "told": True, **options},
+        conversation_id=conversation_id,
         source=source,
         simulate=asked.simulate,
-        hold_until=None if settings.on_new_message == "queue" else _hold(settings.debounce_s),
     )
-    return Said(await flow_runs.queue(session, principal, row, snapshot, chat=True), conversation.session_id)
 
 
 def _hold(debounce_s: float) -> datetime | None:
@@ -153,19 +186,6 @@ def _acted(snapshot: Snapshot, events: Sequence[Any]) -> bool:
     )
 
 
-async def begin(principal: Principal, asked: ChatRequest, source: str, *, wait: bool) -> Said:
-    """`say` in a transaction of its own; with `wait` the run has ended, waits for somebody, or takes very long."""
-    said = Said(None, "")
-
-    async def queueing(session: AsyncSession) -> UUID | None:
-        nonlocal said
-        said = await say(session, principal, asked, source)
-        return said.run_id
-
-    await flow_runs.begin(principal, queueing, wait=wait)
-    return said
-
-
 async def _conversation(
     session: AsyncSession, principal: Principal, asked: ChatRequest, source: str
 ) -> Conversation:
@@ -176,22 +196,11 @@ async def _conversation(
         if found is not None:
             found.updated_at = now()
             return found
-    conversation_id = ConversationId(new_id())
-    return await conversations.create(
-        Conversation(
-            id=conversation_id,
-            workspace_id=principal.workspace_id,
-            flow_id=asked.flow_id,
-            session_id=asked.session_id or str(conversation_id),
-            title=asked.message[:_TITLE],
-            source=source,
-            created_by=principal.user_id,
-        )
-    )
+    return await conversations.create(new_conversation(principal, asked, source))
 
 
-async def answer(principal: Principal, said: Said) -> ChatAnswer:
-    """What the run answered, how and at what price."""
+async def answer(principal: Principal, said: Said, told: Answered | None = None) -> ChatAnswer:
+    """What the run answered, how and at what price. `told`: what the run's end brought, where it did."""
     if said.run_id is None:
         return ChatAnswer(
             session_id=said.session_id,
@@ -209,8 +218,10 @@ async def answer(principal: Principal, said: Said) -> ChatAnswer:
             error=None,
             taken_over=True,
         )
-    async with unit_of_work() as session:
-        row = await answered(session, principal.workspace_id, said.run_id)
+    if told is None:
+        async with unit_of_work() as session:
+            told = await answered(session, principal.workspace_id, said.run_id)
+    row = told
     done = [(node, used) for kind, node, used, _ in row.steps if kind == "step.succeeded"]
     waits_for = [wait for kind, _, _, wait in row.steps if kind == "step.waiting"]
     usage = ChatUsage.model_validate(row.usage or {})

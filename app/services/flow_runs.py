@@ -25,6 +25,7 @@ from app.flows.live import live
 from app.i18n import find
 from app.models.flow_runs import FlowRun, RunStatus
 from app.realtime import follow as reading
+from app.realtime.hub import Listener
 from app.realtime.publish import CANCELS, tell
 from app.repositories import leases
 from app.repositories.flow_runs import FlowRuns, RunnableFlows, insert_once, pin
@@ -119,17 +120,19 @@ async def queue(
     session: AsyncSession, principal: Principal, row: FlowRun, snapshot: Snapshot, chat: bool = False
 ) -> UUID:
     """Check what is to run, store the row and ring after the commit."""
-    row.trigger = ready_to_run(snapshot, row.input, principal.locale, chat)
-    row.id = fresh_id()
-    row.created_by = principal.user_id
-    row.options = (
-        row.options | {"stream": row.source != "api"} if "stream" not in row.options else row.options
-    )
+    prepare(principal, row, snapshot, chat)
     await pin(session, snapshot.hash, snapshot.document)
-    row.workspace_id = principal.workspace_id
     await insert_once(session, row)
     await jobs.enqueue(session, jobs.DRIVE_RUN, {"run_id": str(row.id)}, durable=False)
     return row.id
+
+
+def prepare(principal: Principal, row: FlowRun, snapshot: Snapshot, chat: bool) -> None:
+    """Complete the row of a run. Raises what forbids it."""
+    row.trigger = ready_to_run(snapshot, row.input, principal.locale, chat)
+    row.id = fresh_id()
+    row.created_by, row.workspace_id = principal.user_id, principal.workspace_id
+    row.options = {"stream": row.source != "api"} | row.options
 
 
 def fresh_id() -> UUID:
@@ -155,13 +158,18 @@ async def choose(
     run the draft. A document this process knows is not fetched again.
     """
     flows = RunnableFlows(session, principal.workspace_id)
-    wants_draft = principal.via != "api_key" if draft is None else draft
-    semantic_hash, version = await flows.pinned_hash(flow_id, draft=wants_draft)
+    of_draft = wants_draft(principal, draft)
+    semantic_hash, version = await flows.pinned_hash(flow_id, draft=of_draft)
     known = snapshots.find(semantic_hash)
     if known is not None:
         return known, version
-    runnable = await (flows.draft(flow_id) if wants_draft else flows.published_or_draft(flow_id))
+    runnable = await (flows.draft(flow_id) if of_draft else flows.published_or_draft(flow_id))
     return snapshots.of(runnable.document, runnable.semantic_hash), runnable.version
+
+
+def wants_draft(principal: Principal, draft: bool | None) -> bool:
+    """Whether a caller who said `draft` runs what stands in the editor."""
+    return principal.via != "api_key" if draft is None else draft
 
 
 def ready_to_run(snapshot: Snapshot, run_input: Any, locale: str, chat: bool = False) -> str:
@@ -214,11 +222,11 @@ async def begin_for(queueing: Queueing, *, wait: bool) -> UUID | None:
                 return None
             # Before the commit, and so before anybody can drive the run: no end is missed.
             ended = stack.enter_context(ends.expect(run_id))
-        await _rested(run_id, ended)
+        await rested(run_id, ended.event)
     return run_id
 
 
-async def _rested(run_id: UUID, told: asyncio.Event) -> None:
+async def rested(run_id: UUID, told: asyncio.Event) -> None:
     """Return when the run has ended or waits for somebody, or after `WAIT_S`. Asks the database when no word comes."""
     deadline = asyncio.get_running_loop().time() + WAIT_S
     while asyncio.get_running_loop().time() < deadline:
@@ -337,21 +345,27 @@ async def pinned(session: AsyncSession, semantic_hash: str) -> Snapshot:
 
 
 async def follow(
-    principal: Principal, run_id: UUID, after: int = 0, *, until_rest: bool = False
+    principal: Principal,
+    run_id: UUID,
+    after: int = 0,
+    *,
+    until_rest: bool = False,
+    joined: Listener | None = None,
 ) -> AsyncGenerator[LiveEvent, None]:
     """A run's events with numbers above `after`, until it ends; with `until_rest` also until it waits for somebody.
 
-    Raises `NotFound` before the first.
+    Raises `NotFound` before the first. `joined` is for a caller that queued the run and listened before its bell.
     """
-    view = await get(principal, run_id)
+    if joined is None:
+        await get(principal, run_id)
 
     async def rebuild() -> list[LiveEvent]:
         async with unit_of_work() as session:
-            row = await FlowRuns(session, principal.workspace_id).get(view.id)
+            row = await FlowRuns(session, principal.workspace_id).get(run_id)
             snapshot = await pinned(session, row.snapshot_hash)
             return list(live(snapshot.plan, await load_events(session, run_id)))
 
-    async for event in reading.follow(run_id, after, rebuild):
+    async for event in reading.follow(run_id, after, rebuild, joined):
         error = event.get("data", {}).get("error")
         if error:
             event = {**event, "data": {**event["data"], "error": error_in_words(error, principal.locale)}}

@@ -13,8 +13,8 @@ from app.models.flows import Flow as FlowRow
 from app.repositories.flow_runs import FlowRuns, RunnableFlows
 from app.schemas.flow_runs import ChatAnswer, ChatRequest
 from app.schemas.openai import CompletionBody
-from app.services import chat, flow_runs
-from app.services.chat import Said
+from app.services import flow_runs
+from app.services.chat_turn import Turn
 
 _SPEAKS: Final = "trigger.chat"
 
@@ -46,14 +46,14 @@ async def models(principal: Principal) -> list[dict[str, Any]]:
     ]
 
 
-async def ask(principal: Principal, body: CompletionBody) -> Said:
-    """Queue the run that answers, and wait for its end unless the answer is streamed."""
+async def asked(principal: Principal, body: CompletionBody) -> ChatRequest:
+    """The last question of the user, for the flow that is meant."""
     questions = [message.text for message in body.messages if message.role == "user" and message.text.strip()]
     if not questions:
         raise NoQuestion(path="body.messages")
     async with unit_of_work() as session:
         flow_id = _named(body.model, list(await RunnableFlows(session, principal.workspace_id).published()))
-    asked = ChatRequest(
+    return ChatRequest(
         message=questions[-1][:32_000],
         flow_id=flow_id,
         stream=body.stream,
@@ -61,7 +61,6 @@ async def ask(principal: Principal, body: CompletionBody) -> Said:
         temperature=body.temperature,
         max_tokens=body.max_tokens,
     )
-    return await chat.begin(principal, asked, "openai", wait=not body.stream)
 
 
 def _named(model: str, rows: list[FlowRow]) -> UUID:
@@ -89,19 +88,20 @@ def completion(body: CompletionBody, answer: ChatAnswer) -> dict[str, Any]:
 
 
 async def pieces(
-    principal: Principal, body: CompletionBody, said: Said
+    principal: Principal, body: CompletionBody, spoken: Turn
 ) -> AsyncGenerator[dict[str, Any], None]:
     """The answer as `chat.completion.chunk`s: word by word where the model's text is the reply as it stands."""
-    run_id = said.run_id
+    run_id = spoken.said.run_id
     if run_id is None:
         return
+    yield _chunk(body, run_id, {"content": ""})
     speaker = await _speaker(principal, run_id)
     sent = ""
-    async for event in flow_runs.follow(principal, run_id, until_rest=True):
+    async for event in spoken.events():
         if speaker and event["type"] == "step.delta" and event.get("node") == speaker:
             sent += event["data"]["text"]
             yield _chunk(body, run_id, {"content": event["data"]["text"]})
-    answer = await chat.answer(principal, said)
+    answer = await spoken.answer()
     if answer.response.startswith(sent) and answer.response != sent:
         yield _chunk(body, run_id, {"content": answer.response[len(sent) :]})
     yield _chunk(body, run_id, {}, "stop" if answer.status in ("succeeded", "waiting") else "content_filter")

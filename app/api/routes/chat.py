@@ -11,32 +11,32 @@ from app.api.deps import Caller, Db
 from app.auth.permissions import require
 from app.core.principal import Principal
 from app.schemas.flow_runs import ChatAnswer, ChatRequest, ConversationView, MessageView
-from app.services import chat, flow_runs
-from app.services.chat import Said
+from app.services import chat
+from app.services.chat_turn import turn
 
 router = APIRouter(prefix="/api", tags=["chat"])
 
 
 @router.post("/chat", response_model=ChatAnswer)
-async def say(body: ChatRequest, caller: Caller) -> Response | ChatAnswer:
+async def say(body: ChatRequest, caller: Caller) -> Response:
     """Say something to a flow. With `stream` the answer is `chat.started`, the run's events, `chat.finished`."""
     require(caller, "runs:write")
     source = "chat" if caller.via == "cookie" else "api"
-    said = await chat.begin(caller, body, source, wait=not body.stream)
     if body.stream:
-        return stream.respond(_streamed(caller, said), stream.SSE)
-    return await chat.answer(caller, said)
+        return await stream.begun(_streamed(caller, body, source), stream.SSE)
+    async with turn(caller, body, source) as spoken:
+        await spoken.rest()
+        return stream.whole(await spoken.answer())
 
 
-async def _streamed(caller: Principal, said: Said) -> AsyncGenerator[bytes, None]:
-    run_id = None if said.run_id is None else str(said.run_id)
-    yield stream.frame("chat.started", {"session_id": said.session_id, "run_id": run_id})
-    if said.run_id is not None:
-        events = flow_runs.follow(caller, said.run_id, said.events_before, until_rest=True)
-        async for part in stream.framed(events, stream.SSE):
+async def _streamed(caller: Principal, body: ChatRequest, source: str) -> AsyncGenerator[bytes, None]:
+    async with turn(caller, body, source) as spoken:
+        said = spoken.said
+        run_id = None if said.run_id is None else str(said.run_id)
+        yield stream.frame("chat.started", {"session_id": said.session_id, "run_id": run_id})
+        async for part in stream.framed(spoken.events(), stream.SSE):
             yield part
-    answer = await chat.answer(caller, said)
-    yield stream.frame("chat.finished", answer.model_dump(mode="json"))
+        yield stream.frame("chat.finished", (await spoken.answer()).model_dump(mode="json"))
 
 
 @router.get("/chat/{session_id}/messages")

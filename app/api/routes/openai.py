@@ -11,9 +11,10 @@ from app.api.deps import Caller
 from app.auth.permissions import require
 from app.core.principal import Principal
 from app.errors import Unavailable
+from app.schemas.flow_runs import ChatRequest
 from app.schemas.openai import CompletionBody
-from app.services import chat, openai
-from app.services.chat import Said
+from app.services import openai
+from app.services.chat_turn import turn
 
 router = APIRouter(prefix="/api/v1", tags=["openai"])
 
@@ -35,16 +36,21 @@ async def list_models(caller: Caller) -> dict[str, Any]:
 async def complete(body: CompletionBody, caller: Caller) -> Response | dict[str, Any]:
     """Ask a published flow (`model` is its id or name)."""
     require(caller, "runs:write")
-    said = await openai.ask(caller, body)
+    asked = await openai.asked(caller, body)
     if body.stream:
-        return stream.respond(_streamed(caller, body, said), stream.SSE)
-    answer = await chat.answer(caller, said)
+        return await stream.begun(_streamed(caller, body, asked), stream.SSE)
+    async with turn(caller, asked, "openai") as spoken:
+        await spoken.rest()
+        answer = await spoken.answer()
     if answer.status not in ("succeeded", "waiting"):
-        raise RunFailed(run_id=str(said.run_id), run_status=answer.status, error=answer.error)
+        raise RunFailed(run_id=str(answer.run_id), run_status=answer.status, error=answer.error)
     return openai.completion(body, answer)
 
 
-async def _streamed(caller: Principal, body: CompletionBody, said: Said) -> AsyncGenerator[bytes, None]:
-    async for piece in openai.pieces(caller, body, said):
-        yield b"data: " + stream.line(piece) + b"\n"
+async def _streamed(
+    caller: Principal, body: CompletionBody, asked: ChatRequest
+) -> AsyncGenerator[bytes, None]:
+    async with turn(caller, asked, "openai") as spoken:
+        async for piece in openai.pieces(caller, body, spoken):
+            yield b"data: " + stream.line(piece) + b"\n"
     yield b"data: [DONE]\n\n"

@@ -29,6 +29,9 @@ from app.flows import codec
 from app.integrations import queue
 from app.models import Account, Flow, FlowVersion, Membership, Workspace
 from app.realtime import hub
+from app.schemas.flow_runs import ChatRequest
+from app.services import chat
+from app.services.chat_turn import turn
 from emulators.llm.server import application
 
 ROOT = Path(__file__).parents[3]
@@ -210,3 +213,11 @@ async def until(condition: Any, timeout_s: float = 20, pause_s: float = 0.05) ->
             return
         assert time.monotonic() < deadline, "it did not happen in time"
         await asyncio.sleep(pause_s)
+
+
+async def say(principal: Principal, asked: ChatRequest, *, wait: bool) -> chat.Said:
+    """Say something as the API does; with `wait` the run has ended or waits for somebody."""
+    async with turn(principal, asked, "api") as spoken:
+        if wait:
+            await spoken.rest()
+        return spoken.said

@@ -15,7 +15,7 @@ from app.flows import codec
 from app.models import Flow, FlowVersion
 from app.schemas.flow_runs import ChatRequest, RunView, StartInline, StartRun
 from app.services import chat, flow_runs
-from tests.integration.runs.conftest import Model, Workers, chain, node, store, until
+from tests.integration.runs.conftest import Model, Workers, chain, node, say, store, until
 
 ASK = chain(
     node("call", "trigger.call"),
@@ -115,7 +115,7 @@ async def test_a_reader_that_comes_back_misses_nothing(principal: Principal, wor
     flow_id = await store(principal, TALK)
     workers.start()
     body = ChatRequest(message="Hello there", flow_id=flow_id, stream=True)
-    run_id = (await chat.begin(principal, body, "api", wait=False)).run_id
+    run_id = (await say(principal, body, wait=False)).run_id
     seen = [event async for event in flow_runs.follow(principal, run_id)]
     numbered = [event for event in seen if event["seq"]]
     assert [event["seq"] for event in numbered] == list(range(1, len(numbered) + 1))
@@ -131,9 +131,7 @@ async def test_redis_may_forget_everything(principal: Principal, workers: Worker
     """Also the numbers are the same when the events come from the journal."""
     flow_id = await store(principal, TALK)
     workers.start()
-    run_id = (
-        await chat.begin(principal, ChatRequest(message="Hi", flow_id=flow_id), "api", wait=True)
-    ).run_id
+    run_id = (await say(principal, ChatRequest(message="Hi", flow_id=flow_id), wait=True)).run_id
     live = [event async for event in flow_runs.follow(principal, run_id)]
     valkey.flush()
     rebuilt = [event async for event in flow_runs.follow(principal, run_id)]
@@ -155,13 +153,9 @@ async def test_a_conversation_answers_one_after_another(principal: Principal, wo
     }
     flow_id = await store(principal, counting)
     workers.start()
-    first, session_id, *_ = await chat.begin(
-        principal, ChatRequest(message="a", flow_id=flow_id), "api", wait=False
-    )
+    first, session_id, *_ = await say(principal, ChatRequest(message="a", flow_id=flow_id), wait=False)
     others = [
-        await chat.begin(
-            principal, ChatRequest(message=text, flow_id=flow_id, session_id=session_id), "api", wait=False
-        )
+        await say(principal, ChatRequest(message=text, flow_id=flow_id, session_id=session_id), wait=False)
         for text in "bc"
     ]
     for run_id in (first, *(said.run_id for said in others)):

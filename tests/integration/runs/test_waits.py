@@ -17,7 +17,7 @@ from app.models import Account
 from app.schemas.flow_runs import ChatRequest, RunView, StartInline, StartRun
 from app.schemas.inbox import Decision, GiveBack, InboxItem, TaskResult
 from app.services import chat, conversations, flow_runs, inbox
-from tests.integration.runs.conftest import Workers, chain, node, store, until
+from tests.integration.runs.conftest import Workers, chain, node, say, store, until
 
 CALL = node("call", "trigger.call")
 CHAT = node("call", "trigger.chat")
@@ -267,7 +267,7 @@ class Talk:
 
     async def say(self, text: str, *, wait: bool = True) -> chat.Said:
         body = ChatRequest(message=text, flow_id=self.flow_id, session_id=self.session_id)
-        said = await chat.begin(self.principal, body, "api", wait=wait)
+        said = await say(self.principal, body, wait=wait)
         self.session_id = said.session_id
         return said
 

@@ -1,0 +1,107 @@
+"""One turn of a conversation: a message goes in, a run answers it, whoever asked hears the run and has the answer."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import orjson
+
+from app.core.db import unit_of_work
+from app.core.principal import Principal
+from app.flows.events import LiveEvent
+from app.realtime import follow as reading
+from app.realtime.follow import Ended
+from app.realtime.hub import Listener
+from app.repositories.flow_runs import Answered
+from app.schemas.flow_runs import ChatAnswer, ChatRequest
+from app.services import chat, chat_intake, flow_runs
+from app.services.chat import Said
+from app.services.chat_intake import Wish
+
+# The word of a run's end comes right behind its last event.
+_BEHIND_S: Final = 0.2
+
+
+class Turn:
+    """Made by `turn`; holds for as long as that is open."""
+
+    def __init__(
+        self, principal: Principal, said: Said, ended: Ended | None, joined: Listener | None
+    ) -> None:
+        self._principal, self.said, self._ended, self._joined = principal, said, ended, joined
+
+    async def rest(self) -> None:
+        """Until the run has ended or waits for somebody, or for as long as one waits for a run."""
+        if self.said.run_id is not None and self._ended is not None:
+            await flow_runs.rested(self.said.run_id, self._ended.event)
+
+    async def events(self) -> AsyncGenerator[LiveEvent, None]:
+        """The run's events from this message on, until it ends or waits for somebody."""
+        if self.said.run_id is None:
+            return
+        found = flow_runs.follow(
+            self._principal,
+            self.said.run_id,
+            self.said.events_before,
+            until_rest=True,
+            joined=self._joined,
+        )
+        async for event in found:
+            yield event
+            if event["type"] in reading.LAST and self._ended is not None:
+                await self._word()
+
+    async def answer(self) -> ChatAnswer:
+        """What came of the message so far."""
+        told = _answered(self._ended.told) if self._ended is not None and self._ended.told else None
+        return await chat.answer(self._principal, self.said, told)
+
+    async def _word(self) -> None:
+        assert self._ended is not None  # noqa: S101 - asked by `events` alone
+        try:
+            async with asyncio.timeout(_BEHIND_S):
+                await self._ended.event.wait()
+        except TimeoutError:
+            return
+
+
+@asynccontextmanager
+async def turn(principal: Principal, asked: ChatRequest, source: str) -> AsyncIterator[Turn]:
+    """Say something. Raises what forbids it before anything is stored."""
+    ends = await reading.ends()
+    async with AsyncExitStack() as stack:
+        expected: dict[UUID, Ended] = {}
+
+        def announced(run_id: UUID) -> None:
+            expected[run_id] = stack.enter_context(ends.expect(run_id))
+
+        said = await chat_intake.take(Wish(principal, asked, source, announced))
+        if said is None:
+            async with unit_of_work() as session:
+                said = await chat.say(session, principal, asked, source)
+                if said.run_id is not None:
+                    announced(said.run_id)
+            joined = None
+        else:
+            assert said.run_id is not None  # noqa: S101 - what is taken in has a run
+            joined = await stack.enter_async_context(reading.joined(said.run_id)) if asked.stream else None
+            await chat_intake.ring(said.run_id)
+        yield Turn(principal, said, expected.get(said.run_id) if said.run_id else None, joined)
+
+
+def _answered(told: bytes) -> Answered:
+    """What a worker says of a run that ended in one go; see `workers.run_journal`."""
+    found = orjson.loads(told)
+    ended_at = datetime.fromisoformat(found["ended_at"])
+    return Answered(
+        found["status"],
+        found["messages"],
+        found["output"],
+        found["usage"],
+        found["error"],
+        ended_at,
+        [(kind, node, usage, wait) for kind, node, usage, wait in found["steps"]],
+    )
