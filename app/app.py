@@ -3,6 +3,7 @@
 import reflex as rx
 
 from app.api.main import create_api
+from app.core import memory
 from app.core.page_address import PageAddress
 from app.core.same_origin import SameOrigin
 from app.core.settings import get_settings
@@ -70,3 +71,4 @@ app.add_page(flow_run, route="/runs/[run_id]", title="Prometey", on_load=RunStat
 app.add_page(approvals, route="/approvals", title="Prometey", on_load=InboxState.open)
 app.add_page(settings, route="/settings", title="Prometey", on_load=SettingsState.open)
 app.add_page(not_found, route="/404", title="Prometey", on_load=SessionState.greet)
+app.register_lifespan_task(memory.settle)

@@ -5,7 +5,7 @@ import logging as stdlib_logging
 import dramatiq
 from dramatiq.middleware import Middleware
 
-from app.core import db, jobs, logging, redis
+from app.core import db, jobs, logging, memory, redis
 from app.core.settings import get_settings
 from app.integrations import queue
 from app.integrations.llm.loader import warm
@@ -26,7 +26,7 @@ class Process(Middleware):
 
     def after_worker_boot(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
         settings = get_settings()
-        warm()
+        warm(then=memory.settle)
         jobs.set_dispatcher(queue.dispatch)
         wiring = Wiring(settings)
         runner = Runner(settings.worker, wiring)

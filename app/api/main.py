@@ -27,7 +27,9 @@ from app.api.webhooks import flows as flow_hooks
 from app.core import jobs
 from app.integrations import queue
 
+# In the order in which a path is looked for: what is called most comes first.
 ROUTERS: tuple[APIRouter, ...] = (
+    chat.router,
     health.router,
     docs.router,
     auth.router,
@@ -37,7 +39,6 @@ ROUTERS: tuple[APIRouter, ...] = (
     flow_edits.router,
     flow_runs.router,
     flow_tests.router,
-    chat.router,
     inbox.router,
     credentials.router,
     flow_hooks.router,

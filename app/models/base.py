@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import lru_cache
 from inspect import Signature
-from typing import Any, TypeVar
+from types import SimpleNamespace
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 from sqlalchemy import DateTime, Text
@@ -12,6 +14,7 @@ from sqlmodel import Field, SQLModel
 from app.core.clock import new_id, now
 
 T = TypeVar("T")
+M = TypeVar("M", bound=SQLModel)
 
 
 def factory(make: Callable[[], T]) -> Callable[[], T]:
@@ -38,6 +41,30 @@ def moment(**options: Any) -> Any:
 def text(default: Any = ..., **options: Any) -> Any:
     """Text of any length, kept as it is: order of keys and spacing of JSON included."""
     return Field(default, sa_type=Text, **options)
+
+
+@lru_cache
+def _defaults(model: type[SQLModel]) -> tuple[dict[str, Any], dict[str, Callable[[], Any]]]:
+    fields = model.model_fields.items()
+    fixed = {
+        name: field.default
+        for name, field in fields
+        if field.default_factory is None and not field.is_required()
+    }
+    made = {name: field.default_factory for name, field in fields if field.default_factory is not None}
+    return fixed, cast(dict[str, Callable[[], Any]], made)
+
+
+def new_row(model: type[M], **values: Any) -> M:
+    """A new row for statements that only store it: its columns and their defaults as attributes, and nothing of the
+    ORM, which takes ten times as long to make one. No session may be given it.
+    """
+    fixed, made = _defaults(model)
+    row = fixed | values
+    for name, make in made.items():
+        if name not in row:
+            row[name] = make()
+    return cast(M, SimpleNamespace(**row))
 
 
 class Row(SQLModel):

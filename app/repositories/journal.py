@@ -21,6 +21,7 @@ from sqlmodel import col
 from app.core.clock import now
 from app.core.db import unit_of_work
 from app.flows.drive import Fenced
+from app.models.base import new_row
 from app.models.conversations import Message
 from app.models.flow_runs import FlowRun, FlowRunEvent, RunStatus
 from app.models.flow_waits import FlowWait
@@ -32,20 +33,18 @@ _log = structlog.get_logger()
 _PATIENCE_S = 30.0
 _APPEND = text("""
 WITH item AS (
-  SELECT * FROM unnest(
-    CAST(:ids AS uuid[]), CAST(:owners AS text[]), CAST(:befores AS int[]), CAST(:afters AS int[]),
-    CAST(:statuses AS text[]), CAST(:outputs AS text[]), CAST(:errors AS text[]), CAST(:usages AS text[]),
-    CAST(:messages AS text[])
-  ) AS item(id, owner, before, after, status, output, error, usage, messages)
+  SELECT * FROM json_to_recordset(CAST(:items AS json)) AS item(
+    id uuid, owner text, before int, after int, status text, output json, error json, usage json, messages json
+  )
 ), moved AS (
   UPDATE flow_run AS run SET
     seq = item.after,
     attempts = 0,
-    messages = coalesce(CAST(item.messages AS json), run.messages),
+    messages = coalesce(item.messages, run.messages),
     status = coalesce(item.status, run.status),
-    output = CAST(item.output AS json),
-    error = CAST(item.error AS json),
-    usage = CAST(item.usage AS json),
+    output = item.output,
+    error = item.error,
+    usage = item.usage,
     ended_at = CASE WHEN item.status IS NULL THEN NULL ELSE clock_timestamp() END,
     lease_until = CASE WHEN item.status IS NULL THEN run.lease_until END,
     settled = item.status IS NOT NULL AND run.parent_run_id IS NULL AND NOT EXISTS (
@@ -58,16 +57,15 @@ WITH item AS (
   RETURNING run.id, run.settled
 ), stored AS (
   INSERT INTO flow_run_event (run_id, seq, event)
-  SELECT event.run_id, event.seq, CAST(event.event AS json)
-  FROM unnest(CAST(:event_runs AS uuid[]), CAST(:event_seqs AS int[]), CAST(:events AS text[]))
-    AS event(run_id, seq, event)
+  SELECT event.run_id, event.seq, event.event
+  FROM json_to_recordset(CAST(:events AS json)) AS event(run_id uuid, seq int, event json)
   WHERE event.run_id IN (SELECT id FROM moved)
 )
 SELECT id, settled FROM moved
 """)
 _WRITTEN_BEFORE = text("""
 SELECT run.id, run.settled
-FROM unnest(CAST(:ids AS uuid[]), CAST(:owners AS text[]), CAST(:afters AS int[])) AS item(id, owner, after)
+FROM json_to_recordset(CAST(:items AS json)) AS item(id uuid, owner text, after int)
 JOIN flow_run AS run ON run.id = item.id AND run.lease_owner = item.owner AND run.seq = item.after
 """)
 # The update holds the conversations until the commit, so that nobody takes over between the look and the word.
@@ -180,7 +178,7 @@ class JournalWriter:
         async with unit_of_work() as session:
             done: dict[UUID, Written] = {}
             if again:
-                found = await session.execute(_WRITTEN_BEFORE, _keys(batch))
+                found = await session.execute(_WRITTEN_BEFORE, {"items": _items(batch)})
                 done = {row.id: Written(row.settled) for row in found}
             todo = [item for item in batch if item.run_id not in done]
             if todo:
@@ -199,7 +197,7 @@ async def load_events(session: AsyncSession, run_id: UUID) -> list[Any]:
 
 
 async def _store(session: AsyncSession, batch: Sequence[Append]) -> dict[UUID, Written]:
-    result = await session.execute(_APPEND, _keys(batch) | _ends(batch) | _events(batch))
+    result = await session.execute(_APPEND, {"items": _items(batch), "events": _events(batch)})
     done: dict[UUID, Written] = {row.id: Written(row.settled) for row in result}
     stored = [item for item in batch if item.run_id in done]
     for item in stored:
@@ -255,37 +253,35 @@ def _json(value: Any) -> str:
     return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
 
 
-def _keys(batch: Sequence[Append]) -> dict[str, Any]:
-    return {
-        "ids": [item.run_id for item in batch],
-        "owners": [item.owner for item in batch],
-        "befores": [item.before for item in batch],
-        "afters": [item.after for item in batch],
-    }
+def _items(batch: Sequence[Append]) -> str:
+    return _json(
+        [
+            {"id": item.run_id, "owner": item.owner, "before": item.before, "after": item.after}
+            | (_end(item.end) if item.end is not None else {})
+            | ({} if item.sent is None else {"messages": list(item.sent)})
+            for item in batch
+        ]
+    )
 
 
-def _ends(batch: Sequence[Append]) -> dict[str, Any]:
-    ends = [item.end for item in batch]
-    return {
-        "statuses": [end and str(end.status) for end in ends],
-        "outputs": [None if end is None or end.output is None else _json(end.output) for end in ends],
-        "errors": [None if end is None or end.error is None else _json(end.error) for end in ends],
-        "usages": [end and _json(end.usage) for end in ends],
-        "messages": [None if item.sent is None else _json(list(item.sent)) for item in batch],
-    }
+def _end(end: End) -> dict[str, Any]:
+    return {"status": str(end.status), "output": end.output, "error": end.error, "usage": dict(end.usage)}
 
 
-def _events(batch: Sequence[Append]) -> dict[str, Any]:
-    return {
-        "event_runs": [item.run_id for item in batch for _ in item.events],
-        "event_seqs": [seq for item in batch for seq in range(item.before + 1, item.after + 1)],
-        "events": [_json(event) for item in batch for event in item.events],
-    }
+def _events(batch: Sequence[Append]) -> str:
+    return _json(
+        [
+            {"run_id": item.run_id, "seq": seq, "event": event}
+            for item in batch
+            for seq, event in enumerate(item.events, item.before + 1)
+        ]
+    )
 
 
 def message_row(workspace_id: UUID, conversation_id: UUID, run_id: UUID, **said: Any) -> Message:
     """An assistant's message as a row."""
-    return Message(
+    return new_row(
+        Message,
         workspace_id=workspace_id,
         conversation_id=conversation_id,
         run_id=run_id,

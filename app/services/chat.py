@@ -15,6 +15,7 @@ from app.core.ids import ConversationId
 from app.core.principal import Principal
 from app.errors import NotFound
 from app.flows.live import live
+from app.models.base import new_row
 from app.models.conversations import Conversation, Message
 from app.models.flow_runs import FlowRun
 from app.realtime.publish import CANCELS, tell
@@ -101,7 +102,8 @@ async def _to_a_run(
 
 def new_message(principal: Principal, asked: ChatRequest, conversation_id: UUID) -> Message:
     """What was said, as a row."""
-    return Message(
+    return new_row(
+        Message,
         workspace_id=principal.workspace_id,
         conversation_id=conversation_id,
         role="user",
@@ -112,7 +114,8 @@ def new_message(principal: Principal, asked: ChatRequest, conversation_id: UUID)
 def new_conversation(principal: Principal, asked: ChatRequest, source: str) -> Conversation:
     """A conversation that begins with this message, as a row."""
     conversation_id = ConversationId(new_id())
-    return Conversation(
+    return new_row(
+        Conversation,
         id=conversation_id,
         workspace_id=principal.workspace_id,
         flow_id=asked.flow_id,
@@ -135,7 +138,8 @@ def new_run(
     wishes = {"temperature": asked.temperature, "max_tokens": asked.max_tokens}
     options: dict[str, Any] = {name: value for name, value in wishes.items() if value is not None}
     snapshot, version = pinned
-    return FlowRun(
+    return new_row(
+        FlowRun,
         workspace_id=principal.workspace_id,
         flow_id=asked.flow_id,
         version=version,

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from types import ModuleType, SimpleNamespace
 from typing import Any, Final
 from urllib.parse import urlsplit
+from urllib.request import getproxies_environment
 
 import aiohttp
 import httpx
@@ -86,7 +87,9 @@ class DirectWire:
             connector = aiohttp.TCPConnector(limit=_MOST_CONNECTIONS, keepalive_timeout=30)
             # Patience is counted by `call`: what lasts long is fine as long as something comes.
             timeout = aiohttp.ClientTimeout(total=None, sock_connect=10)
-            self._session = aiohttp.ClientSession(connector=connector, timeout=timeout, trust_env=True)
+            # To ask the environment anew for each call takes a thread and a look for ~/.netrc.
+            proxied = bool(getproxies_environment())
+            self._session = aiohttp.ClientSession(connector=connector, timeout=timeout, trust_env=proxied)
         return self._session
 
 

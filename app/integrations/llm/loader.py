@@ -2,6 +2,7 @@
 
 import os
 import threading
+from collections.abc import Callable
 from functools import lru_cache
 from types import ModuleType
 
@@ -33,15 +34,16 @@ def _load() -> ModuleType:
     return loaded
 
 
-def warm() -> threading.Thread:
+def warm(then: Callable[[], None]) -> threading.Thread:
     """Import in the background and make one pretended call, so that the first run waits for neither."""
-    thread = threading.Thread(target=_warm, name="warm-litellm", daemon=True)
+    thread = threading.Thread(target=_warm, args=(then,), name="warm-litellm", daemon=True)
     thread.start()
     return thread
 
 
-def _warm() -> None:
+def _warm(then: Callable[[], None]) -> None:
     hello = [{"role": "user", "content": "hello"}]
     module = litellm()
     module.completion(model="openai/warm", messages=hello, mock_response="hello", api_key="none")
     module.openai.AsyncOpenAI(api_key="none").chat.completions  # noqa: B018 - loads the SDK's resources
+    then()
