@@ -51,6 +51,7 @@ class Process(Middleware):
         )
         self.pool = DriverPool(runner.drive, services, close, settings.worker.runs)
         self.pool.start()
+        queue.broker().direct[jobs.DRIVE_RUN] = self.pool.submit
 
     def before_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
         if self.pool is not None:
@@ -69,6 +70,6 @@ dramatiq.set_broker(broker)
 
 @dramatiq.actor(actor_name=jobs.DRIVE_RUN, queue_name=queue.QUEUE, max_retries=3, time_limit=60_000)
 def drive_run(run_id: str) -> None:
-    """The doorbell of one run: hand it to this process's driver pool."""
+    """The doorbell of one run: hand it to this process's driver pool. Once that is up, no thread is used for it."""
     if process.pool is not None:
         process.pool.submit(run_id)

@@ -6,7 +6,7 @@ A message is only a doorbell; PostgreSQL holds what is to be done. `dispatch` is
 # mypy: allow-untyped-calls
 import asyncio
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from time import sleep, time
@@ -60,13 +60,35 @@ class BellConsumer(dramatiq_redis._RedisConsumer):
         self._bell.clear()
         try:
             room = self.prefetch - self.outstanding_message_count
-            self.message_cache = self.broker.do_fetch(self.queue_name, room) if room > 0 else []
+            fetched = self.broker.do_fetch(self.queue_name, room) if room > 0 else []
+            self.message_cache = self._hand_over(fetched)
         except redis.ConnectionError as error:
             raise dramatiq.errors.ConnectionClosed(error) from None
         if self.message_cache:
             return super().__next__()
-        self._bell.wait(_IDLE_S)
+        if len(fetched) < room:
+            self._bell.wait(_IDLE_S)
         return None
+
+    def _hand_over(self, fetched: list[bytes]) -> list[bytes]:
+        """Give messages of `direct` actors to their functions and acknowledge them together. Returns the others.
+
+        Such an actor only puts its work somewhere: a worker thread would cost more than that. It may block, which
+        keeps this worker from taking more.
+        """
+        others: list[bytes] = []
+        done: list[str] = []
+        for data in fetched:
+            message = dramatiq.Message.decode(data)
+            act = self.broker.direct.get(message.actor_name)
+            if act is None:
+                others.append(data)
+                continue
+            act(*message.args, **message.kwargs)
+            done.append(message.options["redis_message_id"])
+        if done:
+            self.broker.acknowledge(self.queue_name, done)
+        return others
 
 
 class BellBroker(dramatiq_redis.RedisBroker):
@@ -82,12 +104,24 @@ class BellBroker(dramatiq_redis.RedisBroker):
             dead_message_ttl=_DEAD_TTL_MS,
         )
         self._url = url
+        self.direct: dict[str, Callable[..., None]] = {}
         self._bells: dict[str, threading.Event] = {}
         self._listener: threading.Thread | None = None
 
     @property
     def consumer_class(self) -> type[BellConsumer]:
         return BellConsumer
+
+    def acknowledge(self, queue_name: str, message_ids: Sequence[str]) -> None:
+        """As the broker's own `do_ack` for each, in one round trip."""
+        pipeline = self.client.pipeline(transaction=False)
+        for message_id in message_ids:
+            pipeline.evalsha(_sha(), 1, *_arguments("ack", queue_name, self.broker_id, message_id))
+        try:
+            pipeline.execute()
+        except NoScriptError:
+            for message_id in message_ids:
+                self.do_ack(queue_name, message_id)
 
     def bell(self, queue_name: str) -> threading.Event:
         """The event that is set when a message may have come. Starts listening on first use."""
@@ -157,7 +191,7 @@ async def _push(messages: list[tuple[str, bytes]]) -> None:
     for attempt in (1, 2):
         pipeline = connection.pipeline(transaction=False)
         for message_id, data in messages:
-            pipeline.evalsha(sha, 1, *_enqueue_arguments(message_id, data))
+            pipeline.evalsha(sha, 1, *_arguments("enqueue", QUEUE, _SENDER, message_id, data))
         pipeline.publish(_BELL + QUEUE, "")
         try:
             await pipeline.execute()
@@ -168,10 +202,10 @@ async def _push(messages: list[tuple[str, bytes]]) -> None:
             await connection.script_load(_DISPATCH.decode())
 
 
-def _enqueue_arguments(message_id: str, data: bytes) -> tuple[Any, ...]:
+def _arguments(command: str, queue_name: str, broker_id: str, *rest: Any) -> tuple[Any, ...]:
     """As `RedisBroker._dispatch` builds them: keys, command, time, queue, sender, timeouts, no maintenance."""
-    head = (NAMESPACE, "enqueue", int(time() * 1000), QUEUE, _SENDER, _HEARTBEAT_MS, _DEAD_TTL_MS, 0)
-    return (*head, _UNPACK_LIMIT, message_id, data)
+    head = (NAMESPACE, command, int(time() * 1000), queue_name, broker_id, _HEARTBEAT_MS, _DEAD_TTL_MS, 0)
+    return (*head, _UNPACK_LIMIT, *rest)
 
 
 @lru_cache(maxsize=1)
