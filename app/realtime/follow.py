@@ -6,7 +6,7 @@ which the caller brings (a service), because this layer knows no tables.
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 from weakref import WeakKeyDictionary
@@ -72,32 +72,42 @@ async def _history(channel: str) -> list[tuple[tuple[int, int], list[LiveEvent]]
     return [(_number(entry), orjson.loads(fields[b"e"])) for entry, fields in entries]
 
 
-async def follow(
+async def follow(run_id: object, after: int, rebuild: Rebuild) -> AsyncGenerator[LiveEvent, None]:
+    """`batches`, event by event."""
+    async with aclosing(batches(run_id, after, rebuild)) as found:
+        async for batch in found:
+            for event in batch:
+                yield event
+
+
+async def batches(
     run_id: object, after: int, rebuild: Rebuild, joined: Listener | None = None
-) -> AsyncGenerator[LiveEvent, None]:
-    """A run's events with numbers above `after`, in order, until it ends. Text goes to those who join early.
+) -> AsyncGenerator[list[LiveEvent], None]:
+    """A run's events with numbers above `after`, in order, until it ends, as many at once as there are. Text goes to
+    those who join early.
 
     A reader that resumes (`after` > 0) gets text only as it comes: it may have seen the earlier pieces. One that
     `joined` before the run could begin need not look for what it missed.
     """
     channel, reader = run_channel(str(run_id)), _Reader(after, rebuild)
     if joined is not None:
-        while not reader.done:
-            for event in await reader.sort(await _next(joined, reader)) or await _late(reader):
-                yield event
+        async for batch in _heard(joined, reader):
+            yield batch
         return
     async with _listening(channel) as listener:
         for entry, events in await _history(channel):
             wanted = events if after == 0 else [event for event in events if event["seq"]]
-            for event in await reader.sort(wanted):
-                yield event
+            yield await reader.sort(wanted)
             reader.entry = entry
         if not reader.done:
-            for event in await reader.missed():
-                yield event
-        while not reader.done:
-            for event in await reader.sort(await _next(listener, reader)) or await _late(reader):
-                yield event
+            yield await reader.missed()
+        async for batch in _heard(listener, reader):
+            yield batch
+
+
+async def _heard(listener: Listener, reader: _Reader) -> AsyncGenerator[list[LiveEvent], None]:
+    while not reader.done:
+        yield await reader.sort(await _next(listener, reader)) or await _late(reader)
 
 
 async def _next(listener: Listener, reader: _Reader) -> list[LiveEvent]:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -39,20 +39,28 @@ class Turn:
             await flow_runs.rested(self.said.run_id, self._ended.event)
 
     async def events(self) -> AsyncGenerator[LiveEvent, None]:
+        """`batches`, event by event."""
+        async with aclosing(self.batches()) as found:
+            async for batch in found:
+                for event in batch:
+                    yield event
+
+    async def batches(self) -> AsyncGenerator[list[LiveEvent], None]:
         """The run's events from this message on, until it ends or waits for somebody."""
         if self.said.run_id is None:
             return
-        found = flow_runs.follow(
+        found = flow_runs.batches(
             self._principal,
             self.said.run_id,
             self.said.events_before,
             until_rest=True,
             joined=self._joined,
         )
-        async for event in found:
-            yield event
-            if event["type"] in reading.LAST and self._ended is not None:
-                await self._word()
+        async with aclosing(found):
+            async for batch in found:
+                yield batch
+                if self._ended is not None and any(event["type"] in reading.LAST for event in batch):
+                    await self._word()
 
     async def answer(self) -> ChatAnswer:
         """What came of the message so far."""

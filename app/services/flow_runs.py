@@ -6,7 +6,7 @@ any transaction.
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, aclosing
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -345,13 +345,23 @@ async def pinned(session: AsyncSession, semantic_hash: str) -> Snapshot:
 
 
 async def follow(
+    principal: Principal, run_id: UUID, after: int = 0, *, until_rest: bool = False
+) -> AsyncGenerator[LiveEvent, None]:
+    """`batches`, event by event."""
+    async with aclosing(batches(principal, run_id, after, until_rest=until_rest)) as found:
+        async for batch in found:
+            for event in batch:
+                yield event
+
+
+async def batches(
     principal: Principal,
     run_id: UUID,
     after: int = 0,
     *,
     until_rest: bool = False,
     joined: Listener | None = None,
-) -> AsyncGenerator[LiveEvent, None]:
+) -> AsyncGenerator[list[LiveEvent], None]:
     """A run's events with numbers above `after`, until it ends; with `until_rest` also until it waits for somebody.
 
     Raises `NotFound` before the first. `joined` is for a caller that queued the run and listened before its bell.
@@ -365,13 +375,23 @@ async def follow(
             snapshot = await pinned(session, row.snapshot_hash)
             return list(live(snapshot.plan, await load_events(session, run_id)))
 
-    async for event in reading.follow(run_id, after, rebuild, joined):
-        error = event.get("data", {}).get("error")
-        if error:
-            event = {**event, "data": {**event["data"], "error": error_in_words(error, principal.locale)}}
-        yield event
-        if until_rest and event["type"] == "run.waiting" and set(event["data"]["kinds"]) != {SUBFLOW}:
-            return
+    async with aclosing(reading.batches(run_id, after, rebuild, joined)) as found:
+        async for batch in found:
+            told = [_in_words(event, principal.locale) for event in batch]
+            rests = [number for number, event in enumerate(told, 1) if until_rest and _asks(event)]
+            yield told[: rests[0]] if rests else told
+            if rests:
+                return
+
+
+def _asks(event: LiveEvent) -> bool:
+    """Whether the run waits for more than the runs it called."""
+    return event["type"] == "run.waiting" and set(event["data"]["kinds"]) != {SUBFLOW}
+
+
+def _in_words(event: LiveEvent, locale: str) -> LiveEvent:
+    error = event.get("data", {}).get("error")
+    return {**event, "data": {**event["data"], "error": error_in_words(error, locale)}} if error else event
 
 
 def error_in_words(error: Any, locale: str) -> Any:

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from app.api import stream
 from app.api.deps import Caller, Db
+from app.api.direct import DirectRoute
 from app.auth.permissions import require
 from app.core.principal import Principal
 from app.schemas.flow_runs import ChatAnswer, ChatRequest, ConversationView, MessageView
@@ -17,7 +18,6 @@ from app.services.chat_turn import turn
 router = APIRouter(prefix="/api", tags=["chat"])
 
 
-@router.post("/chat", response_model=ChatAnswer)
 async def say(body: ChatRequest, caller: Caller) -> Response:
     """Say something to a flow. With `stream` the answer is `chat.started`, the run's events, `chat.finished`."""
     require(caller, "runs:write")
@@ -29,12 +29,17 @@ async def say(body: ChatRequest, caller: Caller) -> Response:
         return stream.whole(await spoken.answer())
 
 
+router.add_api_route(
+    "/chat", say, methods=["POST"], response_model=ChatAnswer, route_class_override=DirectRoute
+)
+
+
 async def _streamed(caller: Principal, body: ChatRequest, source: str) -> AsyncGenerator[bytes, None]:
     async with turn(caller, body, source) as spoken:
         said = spoken.said
         run_id = None if said.run_id is None else str(said.run_id)
         yield stream.frame("chat.started", {"session_id": said.session_id, "run_id": run_id})
-        async for part in stream.framed(spoken.events(), stream.SSE):
+        async for part in stream.framed(spoken.batches(), stream.SSE):
             yield part
         yield stream.frame("chat.finished", (await spoken.answer()).model_dump(mode="json"))
 

@@ -35,7 +35,7 @@ async def start_run(flow_id: UUID, body: StartRun, request: Request, caller: Cal
         ),
         body.wait and not kind,
     )
-    return stream.events(flow_runs.follow(caller, view.id), kind) if kind else view
+    return stream.events(flow_runs.batches(caller, view.id), kind) if kind else view
 
 
 @router.post("/runs", status_code=201, response_model=RunView)
@@ -48,7 +48,7 @@ async def start_inline_run(body: StartInline, request: Request, caller: Caller) 
         lambda session: flow_runs.queue_inline(session, caller, body, _source(caller), stream=bool(kind)),
         body.wait and not kind,
     )
-    return stream.events(flow_runs.follow(caller, view.id), kind) if kind else view
+    return stream.events(flow_runs.batches(caller, view.id), kind) if kind else view
 
 
 @router.get("/flows/{flow_id}/runs")
@@ -99,7 +99,7 @@ async def follow_run(
     require(caller, "runs:read")
     await flow_runs.get(caller, run_id)
     kind = stream.wants(request.headers.get("accept", "")) or stream.SSE
-    return stream.events(flow_runs.follow(caller, run_id, stream.last_seen(last_event_id)), kind)
+    return stream.events(flow_runs.batches(caller, run_id, stream.last_seen(last_event_id)), kind)
 
 
 @router.post("/runs/{run_id}/cancel", status_code=202)
