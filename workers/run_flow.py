@@ -4,6 +4,7 @@ The actor is a doorbell. Everything here may happen twice; the lease and the jou
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID, uuid4
@@ -43,6 +44,7 @@ class Runner:
         self.sink = RedisSink()
         self._writer = JournalWriter()
         self._claims: Grouped[tuple[UUID, str], Claimed | None] = Grouped(self._claim_all)
+        self._made_room: Grouped[UUID, None] = Grouped(self._admit)
 
     async def drive(self, run_id: str) -> None:
         """Drive the run as far as it goes, if nobody else does."""
@@ -65,9 +67,14 @@ class Runner:
         first: dict[UUID, str] = {}
         for run_id, owner in wanted:
             first.setdefault(run_id, owner)
-        async with unit_of_work() as session:
-            taken = await leases.claim(session, list(first.items()), self._settings.lease_s)
+        taken = await leases.claim(list(first.items()), self._settings.lease_s, self._settings.workspace_runs)
         return [taken.get(run_id) if first[run_id] == owner else None for run_id, owner in wanted]
+
+    async def _admit(self, workspaces: Sequence[UUID]) -> list[None]:
+        """A run of each of these workspaces is no longer under way: let the next ones begin."""
+        for run_id in await leases.next_parked(Counter(workspaces)):
+            await ring(run_id)
+        return [None] * len(workspaces)
 
     async def _drive(self, run: Claimed, cancel: asyncio.Event) -> None:
         snapshot, remembered = await self._pinned(run)
@@ -123,19 +130,23 @@ class Runner:
     async def _rest(self, run: Claimed, journal: RunJournal) -> None:
         """Hold no worker while waiting; go on at once when what it waits for is already there."""
         async with unit_of_work() as session:
-            wake = await leases.release(session, run, waiting=True)
-            wake = await journal.rest(session) or wake
+            released = await leases.release(session, run, waiting=True)
+            wake = await journal.rest(session) or released.wanted
             if wake:
                 await leases.wake(session, run.id)
         if wake:
             await ring(run.id)
         elif journal.asks_people:
             self.sink.news(ENDED, str(run.id))
+        if released.crowded:
+            await self._made_room(run.workspace_id)
 
     async def _after_end(self, run: Claimed, journal: RunJournal) -> None:
         self.sink.news(ENDED, journal.last_word())
         if not journal.settled:
             await settle(run.id)
+        if journal.crowded:
+            await self._made_room(run.workspace_id)
 
     async def _fail(self, run: Claimed, journal: RunJournal) -> None:
         """End a run that took down its worker again and again."""

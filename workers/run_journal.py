@@ -62,7 +62,7 @@ class RunJournal:
         self._heard: dict[Step, UUID] = {}
         self._given: set[UUID] = set()
         self._steps: list[tuple[Any, ...]] | None = [] if run.options.get("told") and not run.seq else None
-        self.settled = False
+        self.settled = self.crowded = False
         self.end: End | None = None
 
     async def load(self, run_id: str) -> list[Any]:
@@ -122,7 +122,7 @@ class RunJournal:
             raise Fenced(run_id)
         item = self._append([*self._unsaved, *events])
         written = await self._writer.append(item)
-        self.settled = written.settled
+        self.settled, self.crowded = written.settled, written.crowded
         if written.silenced:
             del self._sent[len(self._sent) - len(item.message_rows) :]
         self._seq, self._unsaved, self.end = item.after, [], item.end

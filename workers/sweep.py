@@ -22,13 +22,13 @@ _log = structlog.get_logger()
 async def sweep(settings: WorkerSettings) -> None:
     """For ever. One process at a time does the work; the others find the lock taken."""
     while True:
-        await once()
+        await once(settings.workspace_runs)
         await asyncio.sleep(settings.sweep_s)
 
 
-async def once() -> None:
+async def once(workspace_runs: int) -> None:
     async with unit_of_work() as session:
-        found = await leases.sweep(session, _PATIENCE_S)
+        found = await leases.sweep(session, _PATIENCE_S, workspace_runs)
     if found is None:
         return
     overdue, unsettled = found

@@ -4,14 +4,14 @@ Services take a session and never commit. What must happen once the rows are rea
 other editors) is given to `after_commit`; it runs outside the transaction, so no network call ever holds one open.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import lru_cache, partial
 from time import monotonic
 from typing import Any, Final
 
 import structlog
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, Executable, event
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -88,6 +88,13 @@ async def unit_of_work() -> AsyncIterator[AsyncSession]:
         hooks: list[Hook] = session.info.pop(_HOOKS, [])
     for hook in hooks:
         await _run(hook)
+
+
+async def at_once(statement: Executable, values: Mapping[str, Any]) -> Sequence[Any]:
+    """One statement as a transaction of its own, in one round trip instead of three."""
+    async with engine().connect() as connection:
+        await connection.execution_options(isolation_level="AUTOCOMMIT")
+        return (await connection.execute(statement, values)).all()
 
 
 def after_commit(session: AsyncSession, hook: Hook) -> None:

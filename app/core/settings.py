@@ -34,7 +34,11 @@ class WorkerSettings(BaseModel):
 
     processes: Annotated[int, Field(ge=1, le=64)] = 1
     threads: Annotated[int, Field(ge=1, le=256)] = 4
-    runs: Annotated[int, Field(ge=1, le=10_000, description="Runs one process drives at once.")] = 200
+    runs: Annotated[int, Field(ge=1, le=10_000, description="Runs one process drives at once.")] = 1_000
+    workspace_runs: Annotated[
+        int,
+        Field(ge=1, le=10_000, description="Runs of one workspace driven at once, in the whole instance."),
+    ] = 128
     steps_per_run: Annotated[
         int, Field(ge=1, le=1_000, description="Steps of one run performed at once.")
     ] = 16

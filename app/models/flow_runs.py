@@ -31,7 +31,8 @@ class FlowRun(WorkspaceRow, table=True):
     `seq` is the number of its last journal event. `attempts` counts how often a driver took it since its journal
     last grew. `options` are the caller's wishes for model calls. `trigger` is the id of the node that starts.
     `settled` says that whoever waits for this run's end (parent, next in the conversation) was told. Nobody drives it
-    before `hold_until`. A replay names the run it was forked from and the node it begins at ("" where it took up
+    before `hold_until`. A run is `parked` while its workspace has as many under way as it may: nobody rings for it until
+    one of those ends. A replay names the run it was forked from and the node it begins at ("" where it took up
     everything recorded).
     """
 
@@ -49,6 +50,10 @@ class FlowRun(WorkspaceRow, table=True):
             "ended_at",
             postgresql_where=sql("NOT settled AND ended_at IS NOT NULL"),
         ),
+        Index("ix_flow_run_parked", "workspace_id", "id", postgresql_where=sql("parked")),
+        Index("ix_flow_run_running", "workspace_id", postgresql_where=sql("status = 'running'")),
+        Index("ix_flow_run_parent", "parent_run_id", postgresql_where=sql("parent_run_id IS NOT NULL")),
+        Index("ix_flow_run_replay", "replay_of", postgresql_where=sql("replay_of IS NOT NULL")),
         Index("ix_flow_run_held", "hold_until", postgresql_where=sql("hold_until IS NOT NULL")),
         Index(
             "ix_flow_run_active_conversation",
@@ -57,6 +62,8 @@ class FlowRun(WorkspaceRow, table=True):
         ),
     )
 
+    # The index by workspace and age serves look-ups by the workspace alone.
+    workspace_id: UUID = Field(foreign_key="workspace.id", ondelete="CASCADE")
     flow_id: UUID | None = Field(default=None, foreign_key="flow.id", ondelete="SET NULL")
     snapshot_hash: str = text()
     version: int | None = None
@@ -70,12 +77,10 @@ class FlowRun(WorkspaceRow, table=True):
     usage: Any = Field(default=None, sa_column=Column(JSON(none_as_null=True), nullable=True))
     messages: list[Any] = Field(default_factory=empty_list, sa_column=Column(JSON(), nullable=False))
     conversation_id: UUID | None = Field(default=None, foreign_key="conversation.id", ondelete="SET NULL")
-    parent_run_id: UUID | None = Field(
-        default=None, foreign_key="flow_run.id", ondelete="CASCADE", index=True
-    )
+    parent_run_id: UUID | None = Field(default=None, foreign_key="flow_run.id", ondelete="CASCADE")
     parent_node: str = text("")
     parent_path: str = text("")
-    replay_of: UUID | None = Field(default=None, foreign_key="flow_run.id", ondelete="SET NULL", index=True)
+    replay_of: UUID | None = Field(default=None, foreign_key="flow_run.id", ondelete="SET NULL")
     replay_from: str = text("")
     depth: int = 0
     simulate: bool = False
@@ -88,6 +93,7 @@ class FlowRun(WorkspaceRow, table=True):
     seq: int = 0
     settled: bool = False
     hold_until: datetime | None = moment(nullable=True)
+    parked: bool = False
     rung_at: datetime = moment()
     started_at: datetime | None = moment(nullable=True)
     ended_at: datetime | None = moment(nullable=True)

@@ -19,7 +19,9 @@ from app.repositories.base import row_values
 from app.repositories.waits import reply_key
 
 _HEADS = text("""
-SELECT item.place, flow.semantic_hash AS draft_hash, version.semantic_hash AS published_hash, version.number
+SELECT item.place, flow.semantic_hash AS draft_hash, version.semantic_hash AS published_hash, version.number, EXISTS (
+  SELECT FROM flow_run AS other WHERE other.workspace_id = item.workspace_id AND other.parked
+) AS crowded
 FROM unnest(CAST(:workspaces AS uuid[]), CAST(:flows AS uuid[])) WITH ORDINALITY
   AS item(workspace_id, flow_id, place)
 JOIN flow ON flow.id = item.flow_id AND flow.workspace_id = item.workspace_id AND flow.deleted_at IS NULL
@@ -63,11 +65,14 @@ SELECT id FROM run
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What a flow would run: the hash of its draft, and of its published version where there is one."""
+    """What a flow would run: the hash of its draft, and of its published version where there is one. `crowded`: its
+    workspace has parked runs.
+    """
 
     draft: str
     published: str | None
     version: int | None
+    crowded: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +96,7 @@ async def heads(session: AsyncSession, flows: Sequence[tuple[UUID, UUID]]) -> di
     """By place in `flows` (workspace, flow); a flow the workspace does not have is missing."""
     values = {"workspaces": [each[0] for each in flows], "flows": [each[1] for each in flows]}
     rows = await session.execute(_HEADS, values)
-    return {row.place - 1: Head(row.draft_hash, row.published_hash, row.number) for row in rows}
+    return {row.place - 1: Head(row.draft_hash, row.published_hash, row.number, row.crowded) for row in rows}
 
 
 async def lock(

@@ -7,9 +7,10 @@ from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Text, cast, func, or_, select, text
+from sqlalchemy import Text, bindparam, cast, exists, func, or_, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from app.core.db import after_commit
@@ -178,13 +179,23 @@ async def _remember(key: tuple[str, str]) -> None:
     _pinned.add(key)
 
 
-# Statements made once: to put one together costs more than to send it.
-_INSERT_RUN = insert(table_of(FlowRun)).on_conflict_do_nothing()
+# Statements made once: to put one together costs more than to send it. A run whose workspace has parked ones takes
+# its place behind them.
+_OTHER = aliased(FlowRun)
+_INSERT_RUN = (
+    insert(table_of(FlowRun))
+    .values(parked=exists().where(col(_OTHER.workspace_id) == bindparam("crowd"), col(_OTHER.parked)))
+    .on_conflict_do_nothing()
+    .returning(table_of(FlowRun).c.parked)
+)
 
 
-async def insert_once(session: AsyncSession, row: FlowRun) -> None:
-    """Store a run whose id follows from its parent's step; a repeat changes nothing."""
-    await session.execute(_INSERT_RUN, row_values(row))
+async def insert_once(session: AsyncSession, row: FlowRun) -> bool:
+    """Store a run whose id follows from its parent's step; a repeat changes nothing. Returns whether to ring for it."""
+    values = row_values(row)
+    values.pop("parked", None)
+    parked = await session.scalar(_INSERT_RUN, values | {"crowd": row.workspace_id})
+    return not parked
 
 
 _ANSWER = text("""

@@ -54,14 +54,17 @@ WITH item AS (
   FROM item
   WHERE run.id = item.id AND run.seq = item.before AND run.lease_owner = item.owner
     AND run.status = 'running'
-  RETURNING run.id, run.settled
+  RETURNING run.id, run.settled, run.workspace_id, run.ended_at
 ), stored AS (
   INSERT INTO flow_run_event (run_id, seq, event)
   SELECT event.run_id, event.seq, event.event
   FROM json_to_recordset(CAST(:events AS json)) AS event(run_id uuid, seq int, event json)
   WHERE event.run_id IN (SELECT id FROM moved)
 )
-SELECT id, settled FROM moved
+SELECT id, settled, ended_at IS NOT NULL AND EXISTS (
+  SELECT FROM flow_run AS other WHERE other.workspace_id = moved.workspace_id AND other.parked
+) AS crowded
+FROM moved
 """)
 _WRITTEN_BEFORE = text("""
 SELECT run.id, run.settled
@@ -109,11 +112,12 @@ class End:
 @dataclass(frozen=True, slots=True)
 class Written:
     """`settled`: everybody who waits for the run's end is told. `silenced`: a person leads the conversation, so what
-    this append wanted to say was not said.
+    this append wanted to say was not said. `crowded`: with this run's end a parked one of its workspace may begin.
     """
 
     settled: bool
     silenced: bool = False
+    crowded: bool = False
 
 
 @dataclass(slots=True)
@@ -198,7 +202,7 @@ async def load_events(session: AsyncSession, run_id: UUID) -> list[Any]:
 
 async def _store(session: AsyncSession, batch: Sequence[Append]) -> dict[UUID, Written]:
     result = await session.execute(_APPEND, {"items": _items(batch), "events": _events(batch)})
-    done: dict[UUID, Written] = {row.id: Written(row.settled) for row in result}
+    done = {row.id: Written(row.settled, crowded=row.crowded) for row in result}
     stored = [item for item in batch if item.run_id in done]
     for item in stored:
         await _store_before_words(session, item)

@@ -1,6 +1,6 @@
 """Who drives which run: claims, heartbeats, releases, and what the sweeper looks for. Times are the database's."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,6 +10,7 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from app.core.db import at_once
 from app.models.conversations import Conversation
 from app.models.flow_runs import RunStatus
 from app.models.flows import FlowSnapshot
@@ -17,24 +18,79 @@ from app.repositories import waits
 
 _SWEEP_LOCK = 4_018_255_702
 # A claim need not reach the disk: one that a crash of the database takes back fences its driver at the next append.
+# A workspace that has as many runs under way as it may has the rest parked. What began goes on, and what is to be
+# cancelled is driven to its end.
 _CLAIM = text("""
+WITH asked AS (
+  SELECT run.id, run.workspace_id, item.owner,
+    run.seq > 0 OR run.cancel_requested OR run.status = 'running' AS free,
+    row_number() OVER (PARTITION BY run.workspace_id ORDER BY run.seq = 0, run.id) AS place
+  FROM unnest(CAST(:ids AS uuid[]), CAST(:owners AS text[])) AS item(id, owner)
+  JOIN flow_run AS run ON run.id = item.id,
+  (SELECT set_config('synchronous_commit', 'off', true)) AS unhurried
+  WHERE run.status IN ('queued', 'running')
+    AND (run.lease_until IS NULL OR run.lease_until < clock_timestamp())
+    AND (run.hold_until IS NULL OR run.hold_until <= clock_timestamp())
+    AND NOT EXISTS (
+      SELECT FROM flow_run AS earlier
+      WHERE earlier.conversation_id = run.conversation_id AND earlier.id < run.id
+        AND earlier.status IN ('queued', 'running', 'waiting')
+    )
+), busy AS (
+  SELECT workspace_id, (
+    SELECT count(*) FROM (
+      SELECT FROM flow_run AS other WHERE other.workspace_id = own.workspace_id AND other.status = 'running'
+      LIMIT :limit
+    ) AS running
+  ) AS runs
+  FROM (SELECT DISTINCT workspace_id FROM asked) AS own
+), judged AS (
+  SELECT asked.id, asked.owner, asked.free OR asked.place + busy.runs <= :limit AS granted
+  FROM asked JOIN busy USING (workspace_id)
+), parked AS (
+  UPDATE flow_run SET parked = true FROM judged WHERE judged.id = flow_run.id AND NOT judged.granted
+)
 UPDATE flow_run AS run SET
-  status = 'running', lease_owner = item.owner, attempts = run.attempts + 1,
+  status = 'running', lease_owner = judged.owner, attempts = run.attempts + 1, parked = false,
   lease_until = clock_timestamp() + make_interval(secs => :lease_s),
   started_at = coalesce(run.started_at, clock_timestamp())
-FROM unnest(CAST(:ids AS uuid[]), CAST(:owners AS text[])) AS item(id, owner),
-  (SELECT set_config('synchronous_commit', 'off', true)) AS unhurried
-WHERE run.id = item.id AND run.status IN ('queued', 'running')
+FROM judged
+WHERE run.id = judged.id AND judged.granted AND run.status IN ('queued', 'running')
   AND (run.lease_until IS NULL OR run.lease_until < clock_timestamp())
-  AND (run.hold_until IS NULL OR run.hold_until <= clock_timestamp())
-  AND NOT EXISTS (
-    SELECT FROM flow_run AS earlier
-    WHERE earlier.conversation_id = run.conversation_id AND earlier.id < run.id
-      AND earlier.status IN ('queued', 'running', 'waiting')
-  )
 RETURNING run.id, run.workspace_id, run.flow_id, run.snapshot_hash, run.trigger, run.input, run.scope,
   run.options, run.conversation_id, run.depth, run.simulate, run.cancel_requested, run.attempts, run.seq,
   run.parent_run_id, run.started_at, run.messages, run.lease_owner, run.version
+""")
+# As many parked runs as these workspaces have room for, the oldest first.
+_UNPARK = text("""
+UPDATE flow_run SET parked = false, rung_at = clock_timestamp()
+WHERE id IN (
+  SELECT next.id
+  FROM (SELECT DISTINCT workspace_id FROM flow_run WHERE parked) AS own,
+  LATERAL (
+    SELECT count(*) AS runs FROM (
+      SELECT FROM flow_run AS other WHERE other.workspace_id = own.workspace_id AND other.status = 'running'
+      LIMIT :limit
+    ) AS running
+  ) AS busy,
+  LATERAL (
+    SELECT id FROM flow_run AS waiting WHERE waiting.workspace_id = own.workspace_id AND waiting.parked
+    ORDER BY id LIMIT :limit - busy.runs FOR UPDATE SKIP LOCKED
+  ) AS next
+)
+RETURNING id
+""")
+_NEXT_PARKED = text("""
+UPDATE flow_run SET parked = false, rung_at = clock_timestamp()
+WHERE id IN (
+  SELECT next.id
+  FROM unnest(CAST(:workspaces AS uuid[]), CAST(:counts AS int[])) AS own(workspace_id, count),
+  LATERAL (
+    SELECT id FROM flow_run AS waiting WHERE waiting.workspace_id = own.workspace_id AND waiting.parked
+    ORDER BY id LIMIT own.count FOR UPDATE SKIP LOCKED
+  ) AS next
+)
+RETURNING id
 """)
 _BEAT = text("""
 UPDATE flow_run AS run SET lease_until = clock_timestamp() + make_interval(secs => :lease_s)
@@ -46,13 +102,15 @@ _RELEASE = text("""
 UPDATE flow_run SET status = :status, lease_until = NULL, rung_at = clock_timestamp(),
   attempts = CASE WHEN :progress THEN 0 ELSE greatest(attempts - 1, 0) END
 WHERE id = :id AND lease_owner = :owner AND status = 'running'
-RETURNING cancel_requested
+RETURNING cancel_requested, EXISTS (
+  SELECT FROM flow_run AS other WHERE other.workspace_id = flow_run.workspace_id AND other.parked
+) AS crowded
 """)
 _OVERDUE = text("""
 UPDATE flow_run SET rung_at = clock_timestamp()
 WHERE id IN (
   SELECT id FROM flow_run
-  WHERE status IN ('queued', 'running') AND rung_at < clock_timestamp() - make_interval(secs => :patience_s)
+  WHERE status IN ('queued', 'running') AND NOT parked AND rung_at < clock_timestamp() - make_interval(secs => :patience_s)
     AND (lease_until IS NULL OR lease_until < clock_timestamp())
     AND (hold_until IS NULL OR hold_until <= clock_timestamp())
   ORDER BY rung_at LIMIT :limit
@@ -128,15 +186,23 @@ class Claimed:
     version: int | None
 
 
-async def claim(
-    session: AsyncSession, wanted: Sequence[tuple[UUID, str]], lease_s: float
-) -> dict[UUID, Claimed]:
-    """Take the runs nobody drives. Pairs of run and lease owner; an owner name must be new each time."""
-    result = await session.execute(
-        _CLAIM,
-        {"ids": [run for run, _ in wanted], "owners": [owner for _, owner in wanted], "lease_s": lease_s},
-    )
-    return {row.id: Claimed(*row) for row in result}
+async def claim(wanted: Sequence[tuple[UUID, str]], lease_s: float, limit: int) -> dict[UUID, Claimed]:
+    """Take the runs nobody drives, in a transaction of its own. Pairs of run and lease owner; an owner name must be
+    new each time. A workspace has at most `limit` runs under way; what is more is parked.
+    """
+    values = {
+        "ids": [run for run, _ in wanted],
+        "owners": [owner for _, owner in wanted],
+        "lease_s": lease_s,
+        "limit": limit,
+    }
+    return {row.id: Claimed(*row) for row in await at_once(_CLAIM, values)}
+
+
+async def next_parked(room: Mapping[UUID, int]) -> list[UUID]:
+    """So many parked runs of each workspace may begin now. Returns them, to be rung for."""
+    values = {"workspaces": list(room), "counts": list(room.values())}
+    return [row.id for row in await at_once(_NEXT_PARKED, values)]
 
 
 async def beat(session: AsyncSession, held: Sequence[tuple[UUID, str]], lease_s: float) -> dict[UUID, bool]:
@@ -147,13 +213,20 @@ async def beat(session: AsyncSession, held: Sequence[tuple[UUID, str]], lease_s:
     return {row.id: row.cancel_requested for row in result}
 
 
-async def release(session: AsyncSession, run: Claimed, *, waiting: bool) -> bool:
-    """Give a run back: it waits for something, or this process stops. True when someone wants to cancel it."""
+@dataclass(frozen=True, slots=True)
+class Released:
+    """`wanted`: someone wants to cancel the run. `crowded`: a parked run of its workspace may begin instead."""
+
+    wanted: bool
+    crowded: bool
+
+
+async def release(session: AsyncSession, run: Claimed, *, waiting: bool) -> Released:
+    """Give a run back: it waits for something, or this process stops."""
     status = RunStatus.WAITING if waiting else RunStatus.QUEUED
-    wish = await session.scalar(
-        _RELEASE, {"id": run.id, "owner": run.lease_owner, "status": str(status), "progress": waiting}
-    )
-    return bool(wish)
+    values = {"id": run.id, "owner": run.lease_owner, "status": str(status), "progress": waiting}
+    row = (await session.execute(_RELEASE, values)).first()
+    return Released(bool(row and row.cancel_requested), bool(row and row.crowded))
 
 
 async def settle(session: AsyncSession, run_id: UUID) -> list[UUID]:
@@ -176,14 +249,17 @@ async def wake(session: AsyncSession, run_id: UUID) -> None:
 
 
 async def sweep(
-    session: AsyncSession, patience_s: float, limit: int = 500
+    session: AsyncSession, patience_s: float, workspace_runs: int, limit: int = 500
 ) -> tuple[list[UUID], list[UUID]] | None:
-    """Runs to ring and ended runs to settle; None while another process sweeps."""
+    """Runs to ring and ended runs to settle; None while another process sweeps. What is parked although its workspace
+    has room (a crash or a race left it behind) is among the first.
+    """
     if not await session.scalar(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": _SWEEP_LOCK}):
         return None
     overdue = await session.scalars(_OVERDUE, {"patience_s": patience_s, "limit": limit})
     unsettled = await session.scalars(_UNSETTLED, {"limit": limit})
-    return list(overdue), list(unsettled)
+    unparked = await session.scalars(_UNPARK, {"limit": workspace_runs})
+    return [*overdue, *unparked], list(unsettled)
 
 
 async def held_back(session: AsyncSession) -> tuple[list[UUID], float | None]:

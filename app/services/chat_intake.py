@@ -88,7 +88,8 @@ async def _store(session: AsyncSession, batch: Sequence[Wish]) -> Sequence[Said 
     stored = await rows.store(session, list(taken.values()))
     for place, item in taken.items():
         if item.run.id in stored:
-            answers[place] = Said(item.run.id, str(item.run.input["session_id"]))
+            session_id = str(item.run.input["session_id"])
+            answers[place] = Said(item.run.id, session_id, parked=item.run.parked)
     return answers
 
 
@@ -109,6 +110,7 @@ def _ready(wish: Wish, head: Head | None, known: Known | None) -> tuple[Snapshot
     pinned = snapshot, None if draft else head.version
     run = chat.new_run(principal, asked, wish.source, pinned, conversation_id, session_id)
     flow_runs.prepare(principal, run, snapshot, chat=True)
+    run.parked = head.crowded
     message = chat.new_message(principal, asked, conversation_id)
     message.run_id = run.id
     return snapshot, Taken(run, message, begun if known is None else None)

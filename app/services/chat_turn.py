@@ -96,7 +96,8 @@ async def turn(principal: Principal, asked: ChatRequest, source: str) -> AsyncIt
         else:
             assert said.run_id is not None  # noqa: S101 - what is taken in has a run
             joined = await stack.enter_async_context(reading.joined(said.run_id)) if asked.stream else None
-            await chat_intake.ring(said.run_id)
+            if not said.parked:
+                await chat_intake.ring(said.run_id)
         yield Turn(principal, said, expected.get(said.run_id) if said.run_id else None, joined)
 
 

@@ -122,8 +122,8 @@ async def queue(
     """Check what is to run, store the row and ring after the commit."""
     prepare(principal, row, snapshot, chat)
     await pin(session, snapshot.hash, snapshot.document)
-    await insert_once(session, row)
-    await jobs.enqueue(session, jobs.DRIVE_RUN, {"run_id": str(row.id)}, durable=False)
+    if await insert_once(session, row):
+        await jobs.enqueue(session, jobs.DRIVE_RUN, {"run_id": str(row.id)}, durable=False)
     return row.id
 
 
@@ -147,8 +147,8 @@ async def queue_once(session: AsyncSession, row: FlowRun, snapshot: Snapshot) ->
         raise FlowHasProblems(problems=[problem.model_dump() for problem in found])
     await pin(session, snapshot.hash, snapshot.document)
     row.created_at = row.rung_at = now()
-    await insert_once(session, row)
-    await jobs.enqueue(session, jobs.DRIVE_RUN, {"run_id": str(row.id)}, durable=False)
+    if await insert_once(session, row):
+        await jobs.enqueue(session, jobs.DRIVE_RUN, {"run_id": str(row.id)}, durable=False)
 
 
 async def choose(

@@ -35,6 +35,5 @@ class PostgresJournal:
                 row = FlowRun(workspace_id=workspace.id, snapshot_hash="-", trigger="start")
                 session.add(row)
             self._runs[name] = row.id, str(uuid4())
-            async with unit_of_work() as session:
-                await leases.claim(session, [self._runs[name]], 60)
+            await leases.claim([self._runs[name]], 60, limit=100)
         return self._runs[name]
