@@ -22,6 +22,7 @@ from app.api.routes import (
     inbox,
     models,
     openai,
+    schedules,
 )
 from app.api.webhooks import flows as flow_hooks
 from app.core import jobs
@@ -41,6 +42,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     flow_tests.router,
     inbox.router,
     credentials.router,
+    schedules.router,
     flow_hooks.router,
     models.router,
     openai.router,

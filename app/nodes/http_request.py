@@ -38,7 +38,9 @@ class RequestParams(Params):
     headers: Pairs = Field(default_factory=dict)
     json_: Annotated[Body, Field(alias="json")] = None
     body: Annotated[Template | None, Field(json_schema_extra={"widget": "textarea"})] = None
-    credential: Annotated[str | None, Field(json_schema_extra={"x-advanced": True})] = None
+    credential: Annotated[
+        str | None, Field(json_schema_extra={"widget": "credential", "x-advanced": True})
+    ] = None
     accept_any_status: Annotated[bool, Field(json_schema_extra={"x-advanced": True})] = False
     max_bytes: Annotated[int, Field(ge=1, le=16_777_216, json_schema_extra={"x-advanced": True})] = 1_048_576
 

@@ -14,8 +14,8 @@ from app.flows.schedule import BadCron, next_moment
 class ScheduleParams(Params):
     """`catch_up` says what happens to moments that passed while nothing ran: none, the latest one, or all."""
 
-    cron: Annotated[str, Field(max_length=120)]
-    timezone: Annotated[str, Field(max_length=60)] = "UTC"
+    cron: Annotated[str, Field(max_length=120, json_schema_extra={"widget": "cron"})]
+    timezone: Annotated[str, Field(max_length=60, json_schema_extra={"widget": "zone"})] = "UTC"
     catch_up: Literal["none", "one", "all"] = "none"
 
     @field_validator("cron")

@@ -27,7 +27,7 @@ class WebhookParams(Params):
 
     path: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}(/[A-Za-z0-9_-]{1,100}){0,5}$")]
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "POST"
-    auth: Annotated[WebhookAuth, Field(json_schema_extra={"widget": "value"})] = WebhookAuth()
+    auth: Annotated[WebhookAuth, Field(json_schema_extra={"widget": "auth"})] = WebhookAuth()
     reply: Literal["ack", "last", "result"] = "ack"
 
 

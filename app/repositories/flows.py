@@ -53,6 +53,24 @@ class Flows(WorkspaceRepository[Flow]):
         page = query.order_by(col(Flow.updated_at).desc(), col(Flow.id)).limit(limit).offset(offset)
         return (await self.session.scalars(page)).all(), total or 0
 
+    async def documents_with(self, words: str) -> list[tuple[UUID, str, str, str | None]]:
+        """Id, name, document and published document of the flows in which these words stand, by name."""
+        published = (col(FlowVersion.flow_id) == col(Flow.id)) & (
+            col(FlowVersion.number) == col(Flow.published_version)
+        )
+        query = (
+            select(col(Flow.id), col(Flow.name), col(Flow.document), col(FlowVersion.document))
+            .outerjoin(FlowVersion, published)
+            .where(
+                col(Flow.workspace_id) == self.workspace_id,
+                col(Flow.deleted_at).is_(None),
+                col(Flow.document).contains(words, autoescape=True)
+                | col(FlowVersion.document).contains(words, autoescape=True),
+            )
+            .order_by(col(Flow.name), col(Flow.id))
+        )
+        return [(row[0], row[1], row[2], row[3]) for row in await self.session.execute(query)]
+
 
 class FlowEdits(WorkspaceRepository[FlowEdit]):
     model = FlowEdit

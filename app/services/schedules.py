@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID, uuid5
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.clock import new_id, now
 from app.core.ids import WorkspaceId
+from app.errors import Invalid
 from app.flows.schedule import BadCron, missed, next_moment
 from app.models.flow_runs import FlowRun
 from app.models.flow_schedules import FlowSchedule
@@ -23,6 +24,29 @@ _TYPE: Final = "trigger.schedule"
 # A tick that is only this late is no missed one.
 _LATE_S: Final = 60.0
 _log = structlog.get_logger()
+
+
+class UnusableCron(Invalid):
+    code = "schedule.bad_cron"
+
+
+class UnknownZone(Invalid):
+    code = "time.unknown_zone"
+
+
+def coming(cron: str, timezone: str, count: int) -> list[datetime]:
+    """The next moments of an expression, with the zone's own offset. Raises `UnusableCron`, `UnknownZone`."""
+    try:
+        zone = ZoneInfo(timezone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise UnknownZone(path="query.timezone", zone=timezone) from None
+    found: list[datetime] = []
+    try:
+        while len(found) < count:
+            found.append(next_moment(cron, zone, found[-1] if found else now()).astimezone(zone))
+    except BadCron as error:
+        raise UnusableCron(path="query.cron", reason=str(error)) from None
+    return found
 
 
 async def publish(

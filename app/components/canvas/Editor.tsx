@@ -4,6 +4,7 @@ import "@xyflow/react/dist/style.css";
 import "./editor.css";
 import "./canvas.css";
 import "./panel.css";
+import "./publish.css";
 import { ReactFlowProvider } from "@xyflow/react";
 import { Tooltip } from "radix-ui";
 import { memo, useEffect, useMemo, useRef, useState, type ReactNode } from "react";

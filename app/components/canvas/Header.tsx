@@ -2,7 +2,7 @@
 
 import { ArrowLeft, Download, History, PanelRight, Play, Plus, Redo2, Undo2 } from "lucide-react";
 import { useEffect, useState, type ReactNode } from "react";
-import { ApiProblem, type VersionView } from "./api";
+import type { VersionView } from "./api";
 import { useEditor, useFlow } from "./context";
 import { moment } from "./text";
 import { Button, IconButton, Pop } from "./ui";
@@ -13,10 +13,10 @@ interface Props {
   onPalette: () => void;
   onPanel: () => void;
   onRun: () => void;
-  onProblems: () => void;
+  onPublish: () => void;
 }
 
-export function Header({ narrow, panelOpen, onPalette, onPanel, onRun, onProblems }: Props): ReactNode {
+export function Header({ narrow, panelOpen, onPalette, onPanel, onRun, onPublish }: Props): ReactNode {
   const { store, t } = useEditor();
   const { flow, canUndo, canRedo } = useFlow();
   return (
@@ -49,7 +49,9 @@ export function Header({ narrow, panelOpen, onPalette, onPanel, onRun, onProblem
         <Play size={14} />
         {!narrow && t("run.title")}
       </Button>
-      <PublishButton onProblems={onProblems} narrow={narrow} />
+      <Button look="primary" data-testid="publish-button" onClick={onPublish}>
+        {t(narrow ? "publish.short" : "publish.title")}
+      </Button>
     </header>
   );
 }
@@ -134,29 +136,5 @@ function VersionList(): ReactNode {
         </li>
       ))}
     </ul>
-  );
-}
-
-function PublishButton({ onProblems, narrow }: { onProblems: () => void; narrow: boolean }): ReactNode {
-  const { api, store, flowId, say, t } = useEditor();
-  const [busy, setBusy] = useState(false);
-  const publish = async () => {
-    setBusy(true);
-    try {
-      await store.flush();
-      const { version } = await api.publish(flowId);
-      store.published(version);
-      say(t("publish.done", { version }));
-    } catch (error) {
-      if (error instanceof ApiProblem && error.code === "flow.has_problems") onProblems();
-      say(error instanceof ApiProblem ? error.detail : t("publish.unreachable"));
-    } finally {
-      setBusy(false);
-    }
-  };
-  return (
-    <Button look="primary" data-testid="publish-button" disabled={busy} onClick={() => void publish()}>
-      {t(narrow ? "publish.short" : "publish.title")}
-    </Button>
   );
 }

@@ -10,9 +10,11 @@ import { LastRun } from "./LastRun";
 import { TypeIcon } from "./Palette";
 import { PolicyForm } from "./PolicyForm";
 import { problemsOf } from "./problems";
+import { ScheduleReading } from "./ScheduleFields";
 import { SchemaForm } from "./SchemaForm";
 import type { FlowNode } from "./types";
 import { IconButton } from "./ui";
+import { WebhookAddress } from "./WebhookAddress";
 
 export function Inspector({ selected, onDuplicate }: { selected: readonly string[]; onDuplicate: () => void }): ReactNode {
   const { flow } = useFlow();
@@ -104,6 +106,8 @@ function NodeInspector({ node, onDuplicate }: { node: FlowNode; onDuplicate: () 
           />
         </div>
       )}
+      {type?.key === "trigger.webhook" && <WebhookAddress node={node} />}
+      {type?.key === "trigger.schedule" && <ScheduleReading node={node} />}
       {type?.key === "trigger.call" && <FlowSettings inputsOnly />}
       <PolicyForm node={node} problems={problems} />
       <Identity node={node} />

@@ -3,9 +3,11 @@
 import { ChevronRight } from "lucide-react";
 import type { ReactNode } from "react";
 import { useEditor } from "./context";
+import { AuthField, CredentialField } from "./CredentialField";
 import { ChoiceField, FlowField, ModelField, NumberField, SwitchField, TagsField, TextField, type FieldProps } from "./fields";
 import { AssignField, KeyValueField, ListField, WhenField } from "./lists";
 import { problemsOfParam } from "./problems";
+import { CronField, ZoneField } from "./ScheduleFields";
 import { JsonField, ValueField } from "./ValueField";
 import type { Json, JsonObject, Problem, Schema } from "./types";
 
@@ -13,8 +15,11 @@ type Field = (props: FieldProps) => ReactNode;
 
 const WIDGETS: { readonly [widget: string]: Field } = {
   assign: AssignField,
+  auth: AuthField,
   cases: ListField,
   condition: WhenField,
+  credential: CredentialField,
+  cron: CronField,
   flow: FlowField,
   keyvalue: KeyValueField,
   model: ModelField,
@@ -23,6 +28,7 @@ const WIDGETS: { readonly [widget: string]: Field } = {
   tags: TagsField,
   textarea: TextField,
   value: ValueField,
+  zone: ZoneField,
 };
 
 export function fieldOf(schema: Schema): Field {

@@ -1,33 +1,19 @@
 // The flow's tests: run them all, see what came out other than expected, and what none of them reaches.
 
 import { Check, Trash2, X } from "lucide-react";
-import { useState, type ReactNode } from "react";
-import { ApiProblem } from "./api";
+import type { ReactNode } from "react";
 import { useEditor, useFlow } from "./context";
 import { Button, IconButton } from "./ui";
 import type { Json, TestReport, TestResult } from "./types";
+import { useTests } from "./useTests";
 
 const written = (value: Json): string => (typeof value === "string" ? value : JSON.stringify(value));
 
 export function TestsPanel(): ReactNode {
-  const { api, flowId, runs, store, say, t } = useEditor();
+  const { store, t } = useEditor();
   const { flow } = useFlow();
-  const [report, setReport] = useState<TestReport | null>(null);
-  const [running, setRunning] = useState(false);
+  const { report, running, old, run } = useTests();
   const tests = flow.tests ?? [];
-  const run = async () => {
-    setRunning(true);
-    try {
-      await store.flush();
-      const found = await api.runTests(flowId);
-      setReport(found);
-      runs.markUncovered([...found.uncovered_nodes, ...found.uncovered_branches]);
-    } catch (error) {
-      say(error instanceof ApiProblem ? error.detail : t("tests.unreachable"));
-    } finally {
-      setRunning(false);
-    }
-  };
   const remove = (index: number) => store.dispatch({ op: "flow.set", name: "tests", value: tests.filter((_each, at) => at !== index) as Json });
   if (tests.length === 0) return <p className="pm-nothing">{t("tests.empty")}</p>;
   return (
@@ -39,6 +25,7 @@ export function TestsPanel(): ReactNode {
         {report !== null && (
           <span className="pm-quiet" role="status" data-testid="tests-summary">
             {t("tests.summary", { passed: report.passed, failed: report.failed })}
+            {old && ` · ${t("tests.old")}`}
           </span>
         )}
       </div>

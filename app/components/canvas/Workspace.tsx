@@ -12,6 +12,8 @@ import { Panel, rememberedWidth } from "./Panel";
 import { ProblemsPill } from "./ProblemsPill";
 import { RunBar } from "./RunBar";
 import { RunDialog } from "./RunDialog";
+import { PublishDialog } from "./PublishDialog";
+import { TestRuns } from "./testRuns";
 import { translator } from "./text";
 import { useFollow } from "./useFollow";
 import { useMedia } from "./useMedia";
@@ -40,6 +42,7 @@ export function Workspace({ flowId, api, store, runs, catalog, locale, colorMode
   const [paletteOpen, setPaletteOpen] = useState(false);
   const [width, setWidth] = useState(rememberedWidth);
   const [running, setRunning] = useState(false);
+  const [publishing, setPublishing] = useState(false);
   const [problemsOpen, setProblemsOpen] = useState(false);
   const [toast, setToast] = useState<string | null>(null);
   const canvas = useRef<CanvasHandle | null>(null);
@@ -48,6 +51,7 @@ export function Workspace({ flowId, api, store, runs, catalog, locale, colorMode
   }, []);
   const t = useMemo(() => translator(catalog.strings, locale), [catalog, locale]);
   const types = useMemo(() => new Map(catalog.nodes.map((type) => [type.key, type])), [catalog]);
+  const tests = useMemo(() => new TestRuns(), [flowId]);
   const follow = useFollow({ api, store, runs, live, onRun });
   const reveal = useCallback((nodeId: string, param?: string | null) => {
     canvas.current?.focus(nodeId);
@@ -59,8 +63,8 @@ export function Workspace({ flowId, api, store, runs, catalog, locale, colorMode
     setTimeout(() => document.querySelector<HTMLElement>(`[data-testid="field-${name}"] :is(input, textarea, select)`)?.focus(), 60);
   }, []);
   const editor: Editor = useMemo(
-    () => ({ flowId, api, store, runs, catalog, types, models: catalog.models, locale, t, reveal, follow, say: setToast }),
-    [flowId, api, store, runs, catalog, types, locale, t, reveal, follow],
+    () => ({ flowId, api, store, runs, tests, catalog, types, models: catalog.models, locale, t, reveal, follow, say: setToast }),
+    [flowId, api, store, runs, tests, catalog, types, locale, t, reveal, follow],
   );
   useEffect(() => {
     if (toast === null) return;
@@ -89,13 +93,16 @@ export function Workspace({ flowId, api, store, runs, catalog, locale, colorMode
     const pasted = paste(flow, part, { x: (first?.x ?? 0) + 40, y: (first?.y ?? 0) + 60 });
     if (pasted !== null && store.dispatch(pasted.op)) canvas.current?.focus(pasted.ids[0]!);
   };
+  const showTests = useCallback(() => {
+    setTab("tests");
+    setPanelOpen(true);
+  }, []);
   const covered = useMemo(() => ({ left: narrow ? 0 : PALETTE_COVERS, right: 0 }), [narrow]);
-  const showProblems = useCallback(() => setProblemsOpen(true), []);
   return (
     <EditorProvider value={editor}>
       <Ready>
         <div className="pm-frame">
-          <Header narrow={narrow} panelOpen={panelOpen} onPalette={() => setPaletteOpen(true)} onPanel={() => setPanelOpen(!panelOpen)} onRun={() => setRunning(true)} onProblems={showProblems} />
+          <Header narrow={narrow} panelOpen={panelOpen} onPalette={() => setPaletteOpen(true)} onPanel={() => setPanelOpen(!panelOpen)} onRun={() => setRunning(true)} onPublish={() => setPublishing(true)} />
           <div className="pm-body">
             <Canvas onSelect={onSelect} covered={covered} colorMode={colorMode} handle={hold}>
               {(!narrow || paletteOpen) && (
@@ -120,6 +127,7 @@ export function Workspace({ flowId, api, store, runs, catalog, locale, colorMode
             {panelOpen && <Panel tab={tab} onTab={setTab} selected={selected} onDuplicate={duplicate} narrow={narrow} width={width} onWidth={setWidth} onClose={() => setPanelOpen(false)} />}
           </div>
           <RunDialog open={running} onOpenChange={setRunning} />
+          <PublishDialog open={publishing} onOpenChange={setPublishing} onTests={showTests} />
           <Refusal say={setToast} />
           <Title />
         </div>

@@ -2,7 +2,7 @@
 
 import { events } from "./eventStream";
 import type {
-  Catalog, ChatMessage, Edit, FlowView, JsonObject, LiveEvent, Op, Problem, RunView, StepView, SubmitAnswer, TestReport,
+  Catalog, ChatMessage, Edit, FlowView, Json, JsonObject, LiveEvent, Op, Problem, RunView, StepView, SubmitAnswer, TestReport,
 } from "./types";
 
 // The server did not answer, or could not: asking again later may help.
@@ -26,6 +26,38 @@ export interface VersionView {
   note: string;
   author: string;
   created_at: string;
+}
+
+export interface ChangeView {
+  path: string;
+  before: Json;
+  after: Json;
+}
+
+interface PartsDiff {
+  added: JsonObject[];
+  removed: JsonObject[];
+  changed: { id: string; changes: ChangeView[] }[];
+}
+
+export interface DiffView {
+  same_meaning: boolean;
+  flow: ChangeView[];
+  nodes: PartsDiff;
+  edges: PartsDiff;
+}
+
+export interface PublishRequest {
+  note: string;
+  require_tests: boolean;
+  // Publish although callers or waiting runs may no longer fit.
+  accept_breaking?: boolean;
+}
+
+export interface CredentialView {
+  id: string;
+  name: string;
+  kind: string;
 }
 
 export interface ConversationView {
@@ -107,8 +139,12 @@ export class Api {
     return post(`/api/flows/${flowId}/operations`, body, keepalive ? { keepalive } : {});
   }
 
-  publish = (flowId: string) => post<VersionView>(`/api/flows/${flowId}/publish`, {});
+  publish = (flowId: string, body: PublishRequest) => post<VersionView>(`/api/flows/${flowId}/publish`, body);
+  compare = (flowId: string, before: number | "draft", after: number | "draft") => get<DiffView>(`/api/flows/${flowId}/versions/${before}...${after}`);
   versions = (flowId: string) => get<VersionView[]>(`/api/flows/${flowId}/versions`);
+
+  credentials = () => get<CredentialView[]>("/api/credentials");
+  moments = (cron: string, timezone: string) => get<string[]>(`/api/schedules/moments?${new URLSearchParams({ cron, timezone })}`);
 
   startRun = (flowId: string, body: { input: JsonObject; simulate: boolean }) => post<RunView>(`/api/flows/${flowId}/runs`, { ...body, draft: true });
   listRuns = (flowId: string) => get<RunView[]>(`/api/flows/${flowId}/runs`);

@@ -4,6 +4,7 @@ import { createContext, useCallback, useContext, useSyncExternalStore } from "re
 import type { Api } from "./api";
 import type { NodeRun, RunStore, ShownRun } from "./runs";
 import type { FlowStore, Snapshot } from "./sync";
+import type { TestRuns } from "./testRuns";
 import type { Catalog, ModelInfo, NodeType } from "./types";
 import type { Translate } from "./text";
 import type { Follow } from "./useFollow";
@@ -15,6 +16,7 @@ export interface Editor {
   api: Api;
   store: FlowStore;
   runs: RunStore;
+  tests: TestRuns;
   catalog: Catalog;
   types: ReadonlyMap<string, NodeType>;
   models: readonly ModelInfo[];

@@ -69,15 +69,16 @@ interface ModalProps {
   title: string;
   description?: string;
   closeLabel: string;
+  wide?: boolean;
   children: ReactNode;
 }
 
-export function Modal({ open, onOpenChange, title, description, closeLabel, children }: ModalProps): ReactNode {
+export function Modal({ open, onOpenChange, title, description, closeLabel, wide = false, children }: ModalProps): ReactNode {
   return (
     <Dialog.Root open={open} onOpenChange={onOpenChange}>
       <Dialog.Portal>
         <Dialog.Overlay className="pm-overlay" />
-        <Dialog.Content className="pm-modal" {...(description === undefined ? { "aria-describedby": undefined } : {})}>
+        <Dialog.Content className="pm-modal" data-wide={wide} {...(description === undefined ? { "aria-describedby": undefined } : {})}>
           <header>
             <Dialog.Title>{title}</Dialog.Title>
             <Dialog.Close asChild>
