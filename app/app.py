@@ -9,6 +9,7 @@ from app.core.same_origin import SameOrigin
 from app.core.settings import get_settings
 from app.pages.access import log_in, sign_up, start
 from app.pages.approvals import approvals
+from app.pages.credentials import credentials
 from app.pages.flow_editor import editor
 from app.pages.flow_list import flow_list
 from app.pages.flow_run import flow_run
@@ -16,6 +17,7 @@ from app.pages.flow_runs import flow_runs
 from app.pages.missing import not_found
 from app.pages.settings import settings
 from app.state.access import AccessState
+from app.state.credentials import CredentialState
 from app.state.editor import EditorState
 from app.state.flow_list import FlowListState
 from app.state.flow_run import RunState
@@ -25,7 +27,7 @@ from app.state.locks import give_back_cancelled_locks
 from app.state.session import SessionState
 from app.state.settings import SettingsState
 
-_STATIC = ("/login", "/signup", "/flows", "/runs", "/approvals", "/settings")
+_STATIC = ("/login", "/signup", "/flows", "/runs", "/approvals", "/credentials", "/settings")
 
 # Before the first paint: the page's language. See docs/adr/0003-ui-language.md.
 _LANGUAGE = (
@@ -69,6 +71,7 @@ app.add_page(editor, route="/flows/[flow_id]", title="Prometey", on_load=EditorS
 app.add_page(flow_runs, route="/runs", title="Prometey", on_load=RunListState.open)
 app.add_page(flow_run, route="/runs/[run_id]", title="Prometey", on_load=RunState.open_run)
 app.add_page(approvals, route="/approvals", title="Prometey", on_load=InboxState.open)
+app.add_page(credentials, route="/credentials", title="Prometey", on_load=CredentialState.open)
 app.add_page(settings, route="/settings", title="Prometey", on_load=SettingsState.open)
 app.add_page(not_found, route="/404", title="Prometey", on_load=SessionState.greet)
 app.register_lifespan_task(memory.settle)

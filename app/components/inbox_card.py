@@ -4,33 +4,65 @@ from typing import Any
 
 import reflex as rx
 
+from app.components import moments
 from app.components.words import attribute, words
-from app.state.inbox import FormField, InboxRow, InboxState, SaidRow
+from app.state.inbox import InboxState
+from app.state.inbox_rows import FormField, InboxRow, SaidRow
+
+ICONS = {
+    "approval": "circle-check",
+    "task": "list-todo",
+    "takeover": "messages-square",
+    "unknown": "triangle-alert",
+}
+
+
+def kind_icon(kind: rx.Var[str] | str, name: rx.Var[str] | str) -> rx.Component:
+    icons = [(each, rx.icon(icon, size=16, stroke_width=1.75)) for each, icon in ICONS.items()]
+    return rx.el.span(
+        rx.match(kind, *icons, rx.fragment()),
+        class_name="pm-ask-icon",
+        role="img",
+        aria_label=name,
+        title=name,
+        custom_attrs={"data-ask": kind},
+    )
 
 
 def inbox_card(row: InboxRow) -> rx.Component:
     return rx.el.article(
         rx.el.header(
-            rx.el.span(row.kind_name, class_name="pm-tag-kind", custom_attrs={"data-ask": row.kind}),
-            rx.link(
-                row.flow_name,
-                " · ",
-                row.node,
-                href=f"/runs/{row.run_id}",
-                class_name="pm-link pm-ask-source",
-            ),
+            kind_icon(row.kind, row.kind_name),
+            rx.el.span(row.kind_name, class_name="pm-quiet"),
+            rx.cond(row.simulate, rx.el.span(words("run.is_simulated"), class_name="pm-tag-kind")),
             rx.el.span(class_name="pm-grow"),
-            rx.el.span(row.how, class_name="pm-quiet"),
+            moments.left(row.due_at, "pm-due"),
+            rx.el.span(row.decided, class_name="pm-quiet"),
+            moments.ago(row.decided_at, "pm-quiet"),
         ),
         rx.el.h2(row.title),
         rx.cond(row.description != "", rx.el.p(row.description)),
-        rx.cond(row.parameters != "", rx.el.pre(row.parameters, class_name="pm-code")),
-        rx.cond(row.answers != "", rx.el.p(row.answers, class_name="pm-quiet")),
-        rx.cond(row.refusal != "", rx.el.p(row.refusal, class_name="pm-quiet")),
+        rx.cond(row.parameters != "", rx.el.pre(row.parameters, class_name="pm-code", tab_index=0)),
+        rx.cond(row.answers != "", rx.el.p(row.answers, class_name="pm-quiet", data_testid="answers")),
+        rx.cond(row.refusal != "", rx.el.p(row.refusal, class_name="pm-hint-box")),
         rx.cond(row.may_decide, _actions(row)),
+        _source(row),
         key=row.id,
         class_name="pm-ask",
         data_testid=f"ask-{row.id}",
+    )
+
+
+def _source(row: InboxRow) -> rx.Component:
+    return rx.el.footer(
+        words("inbox.asked_by"),
+        " ",
+        rx.link(row.flow_name, href=f"/runs/{row.run_id}", class_name="pm-link"),
+        " · ",
+        rx.el.code(row.node, class_name="pm-mono"),
+        " · ",
+        moments.ago(row.asked_at),
+        class_name="pm-quiet",
     )
 
 
@@ -59,30 +91,59 @@ def _approval(row: InboxRow) -> rx.Component:
 
 
 def _field(row: InboxRow, each: FormField) -> rx.Component:
-    plain = rx.el.input(
-        class_name="pm-input",
-        aria_label=each.title,
-        input_mode=rx.cond(each.kind == "number", "decimal", "text"),
-        on_blur=lambda text: InboxState.fill(row.id, each.name, text),  # type: ignore[operator]
-        data_testid=f"form-{each.name}",
-    )
-    switch = rx.el.span(
-        rx.el.select(
-            rx.el.option("—", value=""),
-            rx.el.option(attribute("inbox.yes"), value="true"),
-            rx.el.option(attribute("inbox.no"), value="false"),
-            class_name="pm-input",
-            aria_label=each.title,
-            on_change=lambda text: InboxState.fill(row.id, each.name, text),  # type: ignore[operator]
-        ),
-        rx.icon("chevron-down", size=14),
-        class_name="pm-select",
-    )
     star = rx.cond(each.required, rx.el.span("*", aria_hidden="true"))
     return rx.el.label(
-        rx.el.span(each.title, " ", star, class_name="pm-quiet"),
-        rx.cond(each.kind == "boolean", switch, plain),
+        rx.el.span(each.title, " ", star, class_name="pm-field-name"),
+        rx.match(
+            each.kind,
+            ("boolean", _choice(row, each, _yes_or_no())),
+            (
+                "choice",
+                _choice(row, each, rx.foreach(each.options, lambda one: rx.el.option(one, value=one))),
+            ),
+            ("long", rx.el.textarea(rows=3, **_control(row, each))),
+            ("date", rx.el.input(type="date", **_control(row, each))),
+            ("number", rx.el.input(input_mode="decimal", **_control(row, each))),
+            rx.el.input(**_control(row, each)),
+        ),
+        rx.cond(
+            each.problem != "",
+            rx.el.span(each.problem, class_name="pm-field-problem", role="alert"),
+            rx.cond(each.help != "", rx.el.span(each.help, class_name="pm-field-about")),
+        ),
         class_name="pm-field",
+        custom_attrs={"data-severity": rx.cond(each.problem != "", "error", "")},
+    )
+
+
+def _control(row: InboxRow, each: FormField) -> dict[str, Any]:
+    return {
+        "class_name": "pm-input",
+        "default_value": each.value,
+        "aria_label": each.title,
+        "on_blur": lambda text: InboxState.fill(row.id, each.name, text),  # type: ignore[operator]
+        "data_testid": f"form-{each.name}",
+        "custom_attrs": {"aria-invalid": rx.cond(each.problem != "", "true", "false")},
+    }
+
+
+def _choice(row: InboxRow, each: FormField, options: Any) -> rx.Component:
+    chosen = rx.el.select(
+        rx.el.option("—", value=""),
+        options,
+        class_name="pm-input",
+        default_value=each.value,
+        aria_label=each.title,
+        on_change=lambda text: InboxState.fill(row.id, each.name, text),  # type: ignore[operator]
+        data_testid=f"form-{each.name}",
+    )
+    return rx.el.span(chosen, rx.icon("chevron-down", size=14), class_name="pm-select")
+
+
+def _yes_or_no() -> rx.Component:
+    return rx.fragment(
+        rx.el.option(attribute("inbox.yes"), value="true"),
+        rx.el.option(attribute("inbox.no"), value="false"),
     )
 
 
@@ -94,29 +155,62 @@ def _task(row: InboxRow) -> rx.Component:
 
 
 def _takeover(row: InboxRow) -> rx.Component:
-    return rx.el.div(
-        rx.el.div(rx.foreach(row.said, _said), class_name="pm-thread"),
-        _note(row, "inbox.reply"),
+    reply = rx.el.form(
+        rx.el.textarea(
+            name="reply",
+            class_name="pm-input",
+            rows=2,
+            aria_label=attribute("inbox.reply"),
+            placeholder=attribute("inbox.reply"),
+            enter_key_submit=True,
+            data_testid="reply",
+        ),
         rx.el.div(
-            _button("inbox.send", InboxState.write(row.id, row.conversation_id), "say", "primary"),  # type: ignore[operator]
+            rx.el.button(
+                words("inbox.send"),
+                rx.el.kbd("Enter"),
+                type="submit",
+                class_name="pm-button",
+                data_testid="say",
+                custom_attrs={"data-look": "primary"},
+            ),
+            rx.el.span(class_name="pm-grow"),
             _button("inbox.give_back", InboxState.give_back(row.id), "give-back"),  # type: ignore[operator]
             class_name="pm-line",
         ),
+        on_submit=lambda form: InboxState.write(row.id, row.conversation_id, form),  # type: ignore[operator]
+        reset_on_submit=True,
         class_name="pm-ask-actions",
+    )
+    return rx.fragment(
+        rx.el.div(
+            rx.foreach(row.said, _said),
+            class_name="pm-thread",
+            role="log",
+            tab_index=0,
+            custom_attrs={"data-thread": "true"},
+        ),
+        reply,
+        rx.el.p(words("inbox.takeover_help"), class_name="pm-quiet"),
     )
 
 
 def _said(said: SaidRow) -> rx.Component:
-    return rx.el.p(
-        rx.cond(said.who != "", rx.el.strong(said.who, ": ")),
-        said.text,
+    return rx.el.div(
+        rx.el.p(said.text),
+        rx.el.span(
+            rx.cond(said.who != "", rx.el.span(said.who, " · ")),
+            moments.clock(said.at),
+            class_name="pm-quiet",
+        ),
+        class_name="pm-said",
         custom_attrs={"data-mine": rx.cond(said.mine, "true", "false")},
     )
 
 
 def _unknown(row: InboxRow) -> rx.Component:
     return rx.el.div(
-        rx.el.p(words("inbox.unknown_help"), class_name="pm-quiet"),
+        rx.el.p(words("inbox.unknown_help")),
         _note(row, "inbox.output"),
         rx.el.div(
             _button("inbox.it_was_done", InboxState.settle(row.id, "done"), "it-was-done", "primary"),  # type: ignore[operator]

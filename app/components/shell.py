@@ -70,6 +70,7 @@ def shell(current: str, *content: rx.Component) -> rx.Component:
         _rail_link("workflow", "ui.shell.flows", "/flows", current),
         _rail_link("activity", "ui.shell.runs", "/runs", current),
         _rail_link("inbox", "ui.shell.approvals", "/approvals", current),
+        _rail_link("key-round", "ui.shell.credentials", "/credentials", current),
         rx.el.span(class_name="pm-grow"),
         _rail_link("settings", "ui.shell.settings", "/settings", current),
         _theme(),

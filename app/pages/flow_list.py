@@ -2,6 +2,7 @@
 
 import reflex as rx
 
+from app.components import moments
 from app.components.forms import alert
 from app.components.shell import page_header, shell
 from app.components.words import attribute, two, words
@@ -34,6 +35,7 @@ def _filters() -> rx.Component:
             placeholder=attribute("ui.flows.search"),
             on_change=FlowListState.find.debounce(200),  # type: ignore[attr-defined]
             data_testid="flow-search",
+            custom_attrs={"data-search": "true"},
         ),
         class_name="pm-find",
     )
@@ -134,6 +136,7 @@ def _row(flow: FlowRow) -> rx.Component:
         rx.el.span(flow.description, class_name="pm-flow-about"),
         href=f"/flows/{flow.id}",
         class_name="pm-flow-link",
+        custom_attrs={"data-row": "open"},
         underline="none",
         high_contrast=True,
         color_scheme="gray",
@@ -142,7 +145,7 @@ def _row(flow: FlowRow) -> rx.Component:
         link,
         rx.el.span(flow.kind_name, class_name="pm-tag-kind", custom_attrs={"data-kind": flow.kind}),
         rx.el.span(flow.published, class_name="pm-quiet"),
-        rx.el.span(flow.updated, class_name="pm-quiet"),
+        moments.ago(flow.updated, "pm-quiet"),
         _menu(flow),
         key=flow.id,
         class_name="pm-flow-row",

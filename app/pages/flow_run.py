@@ -4,12 +4,14 @@ from typing import Any
 
 import reflex as rx
 
+from app.components import moments
 from app.components.forms import alert
 from app.components.inbox_card import inbox_card
 from app.components.shell import live_refresh, shell
 from app.components.status_dot import status_dot
 from app.components.words import attribute, words
 from app.state.flow_run import RunState, StepRow
+from app.state.run_effects import EffectRow
 
 
 def flow_run() -> rx.Component:
@@ -45,7 +47,9 @@ def _header() -> rx.Component:
         run.active,
         _button("square", "ui.run.cancel", RunState.cancel, "cancel-run"),
     )
-    resume = rx.cond(run.status == "failed", _button("play", "ui.run.resume", RunState.resume, "resume-run"))
+    resume = rx.cond(
+        (run.status == "failed") & ~run.dead, _button("play", "ui.run.resume", RunState.resume, "resume-run")
+    )
     replay = _button("rotate-ccw", "ui.run.replay", RunState.plan_replay(""), "replay-run")  # type: ignore[operator]
     tested = rx.cond(
         ~run.active & (run.flow_id != ""),
@@ -80,7 +84,7 @@ def _button(icon: str, key: str, event: Any, test_id: str, look: str = "") -> rx
 def _body() -> rx.Component:
     return rx.el.div(
         _facts(),
-        rx.cond(RunState.run.error != "", rx.el.div(RunState.run.error, class_name="pm-alert", role="alert")),
+        _failure(),
         rx.foreach(RunState.rows, inbox_card),
         rx.cond(RunState.run.listens, _reply()),
         _effects(),
@@ -105,9 +109,10 @@ def _facts() -> rx.Component:
             rx.cond(run.replay_from != "", rx.el.span(" · ", run.replay_from)),
         ),
     )
-    facts = [run.began, run.took, run.source, run.version, run.tokens, run.cost]
+    facts = [run.took, run.source, run.version, run.tokens, run.cost]
     return rx.el.div(
         rx.cond(run.simulate, rx.el.span(words("run.is_simulated"), class_name="pm-tag-kind")),
+        moments.ago(run.began),
         *[rx.cond(each != "", rx.el.span(each)) for each in facts],
         replay_of,
         class_name="pm-facts pm-quiet",
@@ -133,15 +138,52 @@ def _reply() -> rx.Component:
     )
 
 
+def _failure() -> rx.Component:
+    """Why it failed; of a dead letter also what that means, and the way on."""
+    dead = rx.el.div(
+        rx.el.strong(words("run.dead")),
+        rx.el.p(RunState.run.error),
+        rx.el.p(words("ui.run.dead_help")),
+        _button("play", "ui.run.resume", RunState.resume, "resume-dead", "primary"),
+        class_name="pm-alert pm-dead-letter",
+        role="alert",
+        data_testid="dead-letter",
+    )
+    plain = rx.el.div(RunState.run.error, class_name="pm-alert", role="alert")
+    return rx.cond(RunState.run.error != "", rx.cond(RunState.run.dead, dead, plain))
+
+
 def _effects() -> rx.Component:
     return rx.cond(
-        RunState.run.effects.length() > 0,  # type: ignore[attr-defined]
+        RunState.effects.length() > 0,  # type: ignore[attr-defined]
         rx.el.section(
             rx.el.h2(words("ui.run.effects")),
-            rx.el.ul(rx.foreach(RunState.run.effects, lambda each: rx.el.li(each)), class_name="pm-effects"),
+            rx.el.p(words("ui.run.effects_help"), class_name="pm-quiet"),
+            rx.el.ol(rx.foreach(RunState.effects, _effect), class_name="pm-effects"),
             class_name="pm-block",
             data_testid="effects",
         ),
+        rx.cond(
+            RunState.run.simulate & ~RunState.run.active,
+            rx.el.p(words("ui.run.no_effects"), class_name="pm-quiet", data_testid="no-effects"),
+        ),
+    )
+
+
+def _effect(effect: EffectRow) -> rx.Component:
+    icons = {"http.request": "globe", "message": "send", "wait": "clock"}
+    icon = rx.match(
+        effect.kind,
+        *[(kind, rx.icon(name, size=16, stroke_width=1.75)) for kind, name in icons.items()],
+        rx.icon("circle-dot", size=16, stroke_width=1.75),
+    )
+    return rx.el.li(
+        icon,
+        rx.el.div(
+            rx.el.span(effect.what, " ", moments.clock(effect.until), class_name="pm-effect-what"),
+            rx.cond(effect.body != "", rx.el.pre(effect.body, class_name="pm-code", tab_index=0)),
+        ),
+        rx.el.span(effect.step, class_name="pm-quiet pm-effect-step"),
     )
 
 
@@ -162,7 +204,10 @@ def _step(step: StepRow) -> rx.Component:
         type="button",
         class_name="pm-step-line",
         on_click=RunState.choose(step.key),  # type: ignore[operator]
-        custom_attrs={"aria-expanded": rx.cond(RunState.chosen == step.key, "true", "false")},
+        custom_attrs={
+            "aria-expanded": rx.cond(RunState.chosen == step.key, "true", "false"),
+            "data-row": "open",
+        },
         data_testid=f"step-{step.key}",
     )
     return rx.el.li(line, rx.cond(RunState.chosen == step.key, _details(step)), key=step.key)
@@ -173,7 +218,13 @@ def _details(step: StepRow) -> rx.Component:
         rx.cond(step.error != "", rx.el.div(step.error, class_name="pm-alert")),
         _value("ui.run.input", step.input),
         _value("ui.run.output", step.output),
-        rx.cond(step.effects != "", _value("ui.run.effects", step.effects)),
+        rx.cond(
+            step.effects.length() > 0,  # type: ignore[attr-defined]
+            rx.el.div(
+                rx.el.h3(words("ui.run.effects")),
+                rx.el.ol(rx.foreach(step.effects, _effect), class_name="pm-effects"),
+            ),
+        ),
         rx.el.div(
             rx.cond(
                 step.ports != "", rx.el.span(words("ui.run.left_by"), " ", step.ports, class_name="pm-quiet")

@@ -2,6 +2,7 @@
 
 import reflex as rx
 
+from app.components import moments
 from app.components.forms import alert
 from app.components.shell import live_refresh, page_header, shell
 from app.components.status_dot import status_dot
@@ -33,6 +34,7 @@ def _filters() -> rx.Component:
             placeholder=attribute("ui.runs.search"),
             on_change=RunListState.find.debounce(250),  # type: ignore[attr-defined]
             data_testid="run-search",
+            custom_attrs={"data-search": "true"},
         ),
         class_name="pm-find",
     )
@@ -75,9 +77,11 @@ def _row(run: RunRow) -> rx.Component:
         rx.link(
             status_dot(run.status, run.status_name),
             rx.el.span(run.name, class_name="pm-flow-name"),
+            rx.cond(run.dead, rx.el.span(words("run.dead"), class_name="pm-tag-kind pm-dead")),
             rx.el.span(run.about, class_name="pm-flow-about"),
             href=f"/runs/{run.id}",
             class_name="pm-flow-link",
+            custom_attrs={"data-row": "open"},
             underline="none",
             high_contrast=True,
             color_scheme="gray",
@@ -90,10 +94,23 @@ def _row(run: RunRow) -> rx.Component:
         ),
         rx.el.span(run.cost, class_name="pm-quiet"),
         rx.el.span(run.took, class_name="pm-quiet"),
-        rx.el.span(run.began, class_name="pm-quiet pm-keep"),
+        moments.ago(run.began, "pm-quiet pm-keep"),
+        rx.cond(run.failed, _resume(run), rx.el.span()),
         key=run.id,
         class_name="pm-flow-row pm-run-row",
         data_testid=f"run-row-{run.id}",
+    )
+
+
+def _resume(run: RunRow) -> rx.Component:
+    return rx.el.button(
+        rx.icon("play", size=14),
+        type="button",
+        class_name="pm-icon-button",
+        aria_label=attribute("ui.run.resume"),
+        title=attribute("ui.run.resume"),
+        on_click=RunListState.resume(run.id),  # type: ignore[operator]
+        data_testid="resume",
     )
 
 

@@ -3,6 +3,7 @@
 import reflex as rx
 from reflex.style import color_mode, set_color_mode
 
+from app.components import moments
 from app.components.forms import alert, field
 from app.components.shell import page_header, shell
 from app.components.words import attribute, words
@@ -111,7 +112,10 @@ def _key(key: KeyRow) -> rx.Component:
     return rx.el.div(
         rx.el.span(key.name),
         rx.el.code(key.prefix, class_name="pm-mono"),
-        rx.el.span(key.used, class_name="pm-quiet"),
+        rx.el.span(
+            rx.cond(key.used != "", moments.ago(key.used), words("ui.settings.key_unused")),
+            class_name="pm-quiet",
+        ),
         rx.el.button(
             rx.icon("trash-2", size=15),
             type="button",

@@ -28,6 +28,7 @@ from app.realtime import follow as reading
 from app.realtime.hub import Listener
 from app.realtime.publish import CANCELS, tell
 from app.repositories import leases
+from app.repositories.flow_runs import DEAD as DEAD
 from app.repositories.flow_runs import FlowRuns, RunnableFlows, insert_once, pin
 from app.repositories.journal import load_events
 from app.repositories.waits import SUBFLOW, FlowWaits, deliver, reply_key

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from jsonschema import Draft202012Validator
-from jsonschema.exceptions import best_match
+from jsonschema.exceptions import ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core import jobs
@@ -38,7 +38,7 @@ class NotYours(Denied):
 
 
 class FormRefused(Invalid):
-    """`context["path"]` is the field of the form that does not fit."""
+    """`context["path"]` is the first field that does not fit; `fields` are all: each `field`, `code` and `message`."""
 
     code = "approval.form_refused"
 
@@ -184,10 +184,23 @@ def _refusal(principal: Principal, row: FlowWait, run: FlowRun) -> str | None:
 def _check_form(schema: Any, form: Any) -> None:
     if not schema:
         return
-    fault = best_match(Draft202012Validator(schema).iter_errors({} if form is None else form))
-    if fault is not None:
-        place = ".".join(["body.form", *map(str, fault.absolute_path)])
-        raise FormRefused(path=place, reason=fault.message[:300])
+    given = {} if form is None else form
+    faults = [
+        {"field": name, "code": str(fault.validator), "message": fault.message[:300]}
+        for fault in Draft202012Validator(schema).iter_errors(given)
+        for name in _names(fault)
+    ]
+    if faults:
+        place = ".".join(filter(None, ["body.form", faults[0]["field"]]))
+        raise FormRefused(path=place, reason=faults[0]["message"], fields=faults)
+
+
+def _names(fault: ValidationError) -> list[str]:
+    """The fields a fault is about: those that are missing, else the one where it lies; "" is the form itself."""
+    required = fault.validator_value if fault.validator == "required" and not fault.absolute_path else None
+    if isinstance(required, list):
+        return [str(name) for name in required if f"'{name}'" in fault.message]
+    return [str(next(iter(fault.absolute_path), ""))]
 
 
 def _answer(principal: Principal, decision: str, note: str) -> dict[str, Any]:

@@ -70,6 +70,12 @@ async def replay(session: AsyncSession, principal: Principal, run_id: UUID, aske
     return flow_runs.run_view(row, principal.locale)
 
 
+async def resume(session: AsyncSession, principal: Principal, run_id: UUID) -> RunView:
+    """Take a run that ended up after its last recorded step; it simulates where the first one did. Raises as `replay`."""
+    source = await FlowRuns(session, principal.workspace_id).get(run_id)
+    return await replay(session, principal, run_id, Replay(resume=True, simulate=source.simulate))
+
+
 def kept(plan: Plan, events: Sequence[Any], asked: Replay) -> list[dict[str, Any]]:
     """The beginning of the fork's journal. Empty where it begins at its trigger: it writes its own first event.
 

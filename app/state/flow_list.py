@@ -1,19 +1,18 @@
 """The list of flows: find, create, duplicate, put away and bring back."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 import reflex as rx
 
-from app.core.clock import now
 from app.core.db import unit_of_work
 from app.core.principal import Principal
 from app.errors import AppError
 from app.i18n import t
 from app.schemas.flows import CreateBody, FlowSummary
 from app.services import flows
+from app.state.inbox_rows import moment
 from app.state.session import SessionState
 
 PAGE: Final = 100
@@ -22,7 +21,7 @@ KINDS: Final = ("agent", "rule", "sequence", "task")
 
 @dataclass
 class FlowRow:
-    """One row. `updated` and `published` are written in the page's language."""
+    """One row. `published` is written in the page's language; `updated` is ISO 8601."""
 
     id: str
     name: str
@@ -158,19 +157,5 @@ def _row(flow: FlowSummary, locale: str) -> FlowRow:
         kind=flow.kind,
         kind_name=t(f"kind.{flow.kind}", locale),
         published=t("ui.flows.draft", locale) if version is None else f"v{version}",
-        updated=ago(flow.updated_at, locale),
+        updated=moment(flow.updated_at),
     )
-
-
-def ago(moment: datetime, locale: str) -> str:
-    """How long ago, in the largest unit that fits; after a month the date."""
-    minutes = int((now() - moment).total_seconds() // 60)
-    if minutes < 1:
-        return t("ui.ago.now", locale)
-    if minutes < 60:
-        return t("ui.ago.minutes", locale, count=minutes)
-    if minutes < 24 * 60:
-        return t("ui.ago.hours", locale, count=minutes // 60)
-    if minutes < 30 * 24 * 60:
-        return t("ui.ago.days", locale, count=minutes // (24 * 60))
-    return moment.strftime("%d.%m.%Y" if locale == "ru" else "%b %d, %Y")

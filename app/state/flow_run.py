@@ -1,6 +1,5 @@
 """One run: its steps with what went in and came out, what it waits for, and what one can do with it."""
 
-import json
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -14,9 +13,10 @@ from app.i18n import section, t
 from app.schemas.flow_runs import Replay, RunView, StepView
 from app.services import flow_runs, flow_tests, inbox, run_replay
 from app.services.snapshots import Snapshot
-from app.state.flow_list import ago
 from app.state.flow_runs import money, took
-from app.state.inbox import InboxState, inbox_row
+from app.state.inbox import InboxState
+from app.state.inbox_rows import moment
+from app.state.run_effects import EffectRow, effect_row
 from app.state.values import read_value, written
 
 
@@ -37,11 +37,13 @@ class StepRow:
     output: str
     error: str
     ports: str
-    effects: str
+    effects: list[EffectRow] = field(default_factory=list)
 
 
 @dataclass
 class RunAbout:
+    """The run itself. `began` is ISO 8601; `dead` says that it stopped through no fault of its flow."""
+
     id: str = ""
     name: str = ""
     flow_id: str = ""
@@ -61,8 +63,8 @@ class RunAbout:
     simulate: bool = False
     active: bool = False
     listens: bool = False
+    dead: bool = False
     messages: list[str] = field(default_factory=list)
-    effects: list[str] = field(default_factory=list)
 
 
 class RunState(InboxState):
@@ -70,6 +72,7 @@ class RunState(InboxState):
 
     run: RunAbout = RunAbout()
     steps: list[StepRow] = []
+    effects: list[EffectRow] = []
     chosen: str = ""
     from_node: str = ""
     edited: str = ""
@@ -79,7 +82,8 @@ class RunState(InboxState):
 
     @rx.event
     async def open_run(self) -> Any:
-        self.run, self.steps, self.rows, self.chosen = RunAbout(), [], [], ""
+        self.run, self.steps, self.effects, self.rows, self.chosen = RunAbout(), [], [], [], ""
+        self.refused = {}
         self.loaded, self.problem, self.replaying, self.notes, self.forms = False, "", False, {}, {}
         return await self._load()
 
@@ -154,8 +158,7 @@ class RunState(InboxState):
             return self._to_sign_in()
         try:
             async with unit_of_work() as session:
-                asked = Replay(resume=True, simulate=self.run.simulate)
-                view = await run_replay.replay(session, principal, UUID(self.run.id), asked)
+                view = await run_replay.resume(session, principal, UUID(self.run.id))
         except (AppError, ValueError) as error:
             known = isinstance(error, AppError)
             return rx.toast.error(self._sentence(error) if known else t("errors.run.not_found", self.locale))  # type: ignore[arg-type]
@@ -207,6 +210,7 @@ class RunState(InboxState):
                 snapshot = await flow_runs.snapshot_of(session, principal, run_id)
                 steps = await flow_runs.steps(session, principal, run_id)
                 items = await inbox.of_run(session, principal, run_id)
+                rows = [await self._row(session, principal, item) for item in items]
                 listens = await flow_runs.listens(session, principal, run_id)
         except ValueError:
             self.problem = t("errors.run.not_found", self.locale)
@@ -215,9 +219,9 @@ class RunState(InboxState):
         else:
             self.run = _about(view, snapshot, self.locale)
             self.run.listens = listens and view.conversation_id is None
-            self.run.effects = [_effect(each, self.locale) for step in steps for each in step.effects]
             self.steps = [_step(step, snapshot, self.locale) for step in steps if step.status != "skipped"]
-            self.rows = [inbox_row(item, self.locale) for item in items]
+            self.effects = [each for step in self.steps for each in step.effects]
+            self.rows = rows
             self.problem, self.loaded = "", True
         return None
 
@@ -231,7 +235,7 @@ def _about(view: RunView, snapshot: Snapshot, locale: str) -> RunAbout:
         flow_id=str(view.flow_id or ""),
         status=view.status,
         status_name=t(f"run.status.{view.status}", locale),
-        began=ago(view.created_at, locale),
+        began=moment(view.created_at),
         took=took(view.duration_ms, locale),
         cost=money(usage.get("cost_usd")),
         tokens=t("run.token_count", locale, count=tokens) if tokens else "",
@@ -244,6 +248,7 @@ def _about(view: RunView, snapshot: Snapshot, locale: str) -> RunAbout:
         replay_from=view.replay_from,
         simulate=view.simulate,
         active=view.ended_at is None,
+        dead=(view.error or {}).get("code") in flow_runs.DEAD,
         messages=[str(message.get("text", "")) for message in view.messages],
     )
 
@@ -251,11 +256,12 @@ def _about(view: RunView, snapshot: Snapshot, locale: str) -> RunAbout:
 def _step(step: StepView, snapshot: Snapshot, locale: str) -> StepRow:
     node = snapshot.flow.node(step.node)
     type_title = section(locale, "nodes").get(node.type, {}).get("title") if node else None
+    title = (node.title if node else "") or type_title or step.node
     return StepRow(
         key=f"{step.path}/{step.node}",
         node=step.node,
         place=step.path,
-        title=(node.title if node else "") or type_title or step.node,
+        title=title,
         status=step.status,
         status_name=t(f"step.status.{step.status}", locale),
         took=took(step.duration_ms, locale),
@@ -264,22 +270,6 @@ def _step(step: StepView, snapshot: Snapshot, locale: str) -> StepRow:
         input="" if step.input is None else written(step.input),
         output="" if step.output is None else written(step.output),
         error=str((step.error or {}).get("message") or ""),
-        ports=", ".join(step.ports),
-        effects="\n".join(_effect(each, locale) for each in step.effects),
+        ports=", ".join(port for port in step.ports if port != "out"),
+        effects=[effect_row(each, title, locale) for each in step.effects],
     )
-
-
-def _effect(effect: dict[str, Any], locale: str) -> str:
-    """What a simulated step would have done, as a sentence."""
-    match effect.get("kind"):
-        case "http.request":
-            body = json.dumps(effect.get("body"), ensure_ascii=False)[:300] if effect.get("body") else ""
-            return t(
-                "effect.http", locale, method=effect.get("method", ""), url=effect.get("url", ""), body=body
-            )
-        case "message":
-            return t("effect.message", locale, text=effect.get("text", ""))
-        case "wait":
-            return t("effect.wait", locale, until=str(effect.get("until", ""))[:16].replace("T", " "))
-        case _:
-            return written(effect)

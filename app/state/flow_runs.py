@@ -10,8 +10,8 @@ from app.core.db import unit_of_work
 from app.errors import AppError
 from app.i18n import t
 from app.schemas.flow_runs import RunItem
-from app.services import flow_runs
-from app.state.flow_list import ago
+from app.services import flow_runs, run_replay
+from app.state.inbox_rows import moment
 from app.state.session import SessionState
 
 PAGE: Final = 50
@@ -21,7 +21,7 @@ FILTERS: Final = ("running", "waiting", "succeeded", "failed", "cancelled", DEAD
 
 @dataclass
 class RunRow:
-    """One line, in the page's language."""
+    """One line, in the page's language. `began` is ISO 8601; `dead` a run that stopped through no fault of its flow."""
 
     id: str
     name: str
@@ -33,6 +33,8 @@ class RunRow:
     took: str
     cost: str
     simulate: bool
+    failed: bool
+    dead: bool
 
 
 class RunListState(SessionState):
@@ -72,6 +74,21 @@ class RunListState(SessionState):
         self.shown += PAGE
         return await self._load()
 
+    @rx.event
+    async def resume(self, run_id: str) -> Any:
+        """Take a failed run up where it failed, and show the new run."""
+        principal = await self._principal()
+        if principal is None:
+            return self._to_sign_in()
+        try:
+            async with unit_of_work() as session:
+                view = await run_replay.resume(session, principal, UUID(str(run_id)))
+        except AppError as error:
+            return rx.toast.error(self._sentence(error))
+        except ValueError:
+            return rx.toast.error(t("errors.run.not_found", self.locale))
+        return rx.redirect(f"/runs/{view.id}")
+
     async def _load(self) -> Any:
         principal = await self._principal()
         if principal is None:
@@ -103,10 +120,12 @@ def run_row(item: RunItem, locale: str) -> RunRow:
         status_name=t(f"run.status.{item.status}", locale),
         about=str((item.error or {}).get("message") or ""),
         source=t(f"run.source.{item.source}", locale),
-        began=ago(item.created_at, locale),
+        began=moment(item.created_at),
         took=took(item.duration_ms, locale),
         cost=money(item.cost_usd),
         simulate=item.simulate,
+        failed=item.status == "failed",
+        dead=(item.error or {}).get("code") in flow_runs.DEAD,
     )
 
 

@@ -1,80 +1,58 @@
 """What people are asked: they decide, do tasks, lead conversations, say what came of a step."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 import reflex as rx
 
-from app.core.clock import now
 from app.core.db import unit_of_work
 from app.core.principal import Principal
 from app.errors import AppError
 from app.i18n import t
 from app.schemas.inbox import Decision, GiveBack, InboxItem, Outcome, TaskResult
 from app.services import conversations, inbox
-from app.state.flow_list import ago
+from app.state.inbox_rows import InboxRow, SaidRow, filled, inbox_row, moment
 from app.state.session import SessionState
-from app.state.values import read_value, written
+from app.state.values import read_value
 
 LONGEST_NOTE: Final = 4_000
-
-
-@dataclass
-class FormField:
-    """One field of an approval's form. `kind` is text, number or boolean."""
-
-    name: str
-    title: str
-    kind: str
-    required: bool
-
-
-@dataclass
-class SaidRow:
-    text: str
-    who: str
-    mine: bool
-
-
-@dataclass
-class InboxRow:
-    """One request, in the page's language. `how` says who decided and when, or until when it can be."""
-
-    id: str
-    kind: str
-    kind_name: str
-    title: str
-    description: str
-    flow_id: str
-    flow_name: str
-    run_id: str
-    node: str
-    how: str
-    answers: str
-    parameters: str
-    refusal: str
-    open: bool
-    may_decide: bool
-    conversation_id: str
-    fields: list[FormField] = field(default_factory=list)
-    said: list[SaidRow] = field(default_factory=list)
+LONGEST_REPLY: Final = 32_000
 
 
 class InboxState(SessionState):
+    """`chosen` is the request that is shown beside the list; `opened` says that somebody chose it, which on narrow
+    screens puts it in place of the list. `refused` are sentences by "request.field".
+    """
+
     rows: list[InboxRow] = []
+    chosen: str = ""
+    opened: bool = False
     decided: bool = False
     loaded: bool = False
     problem: str = ""
     notes: dict[str, str] = {}
     forms: dict[str, dict[str, str]] = {}
+    refused: dict[str, str] = {}
+
+    @rx.var
+    def detail(self) -> list[InboxRow]:
+        """The request beside the list, or none."""
+        return [row for row in self.rows if row.id == self.chosen]
 
     @rx.event
     async def open(self) -> Any:
-        self.decided, self.notes, self.forms = False, {}, {}
+        self.decided, self.chosen, self.opened = False, "", False
+        self.notes, self.forms, self.refused = {}, {}, {}
         return await self._load()
+
+    @rx.event
+    def choose_item(self, item_id: str) -> None:
+        self.chosen, self.opened = str(item_id)[:40], True
+
+    @rx.event
+    def back_to_list(self) -> None:
+        self.opened = False
 
     @rx.event
     async def refresh(self) -> Any:
@@ -82,7 +60,7 @@ class InboxState(SessionState):
 
     @rx.event
     async def show(self, decided: bool) -> Any:
-        self.decided, self.loaded = decided is True, False
+        self.decided, self.loaded, self.chosen, self.opened = decided is True, False, "", False
         yield
         yield await self._load()
 
@@ -102,7 +80,7 @@ class InboxState(SessionState):
             form = None
             if decision == "approved":
                 asked = await inbox.item(session, principal, wait_id)
-                form = _filled(_fields(asked.form), self.forms.get(item_id, {}))
+                form = filled(asked.form, self.forms.get(item_id, {}))
             said = Decision(decision=decision, note=self.notes.get(item_id, ""), form=form)
             await inbox.decide(session, principal, wait_id, said)
 
@@ -135,9 +113,9 @@ class InboxState(SessionState):
         return await self._act(item_id, act)
 
     @rx.event
-    async def write(self, item_id: str, conversation_id: str) -> Any:
+    async def write(self, item_id: str, conversation_id: str, form: dict[str, Any]) -> Any:
         """Write to the contact as a person."""
-        text = self.notes.get(item_id, "").strip()
+        text = str(form.get("reply") or "").strip()[:LONGEST_REPLY] if isinstance(form, dict) else ""
         if not text:
             return None
 
@@ -155,6 +133,10 @@ class InboxState(SessionState):
         try:
             async with unit_of_work() as session:
                 await act(session, principal, UUID(str(item_id)))
+        except inbox.FormRefused as error:
+            self._refuse(item_id, error)
+            if not all(each["field"] for each in error.context["fields"]):
+                problem = rx.toast.error(self._sentence(error))
         except AppError as error:
             problem = rx.toast.error(self._sentence(error))
         except ValueError:
@@ -162,8 +144,18 @@ class InboxState(SessionState):
         else:
             self.notes.pop(item_id, None)
             self.forms.pop(item_id, None)
+            self.refused = {}
         await self._load()
         return problem
+
+    def _refuse(self, item_id: str, error: inbox.FormRefused) -> None:
+        """Put each sentence under its field."""
+        self.refused = {
+            f"{item_id}.{each['field']}": t("errors.field.missing", self.locale)
+            if each["code"] == "required"
+            else str(each["message"])
+            for each in error.context["fields"]
+        }
 
     async def _load(self) -> Any:
         principal = await self._principal()
@@ -175,6 +167,8 @@ class InboxState(SessionState):
             self.problem = self._sentence(error)
         else:
             self.problem, self.loaded = "", True
+            if not self.detail:
+                self.chosen, self.opened = (self.rows[0].id if self.rows else ""), False
         return None
 
     async def _found(self, principal: Principal) -> list[InboxRow]:
@@ -182,96 +176,15 @@ class InboxState(SessionState):
             items = await inbox.items(session, principal, decided=self.decided)
             rows = []
             for item in items:
-                row = inbox_row(item, self.locale)
-                if item.kind == "takeover" and item.conversation_id and row.open:
-                    said = await conversations.messages(session, principal, item.conversation_id)
-                    row.said = [
-                        SaidRow(each.text, each.author, each.role == "assistant") for each in said[-20:]
-                    ]
-                rows.append(row)
+                rows.append(await self._row(session, principal, item))
         return rows
 
-
-def inbox_row(item: InboxItem, locale: str) -> InboxRow:
-    is_open = item.status == "open"
-    return InboxRow(
-        id=str(item.id),
-        kind=item.kind,
-        kind_name=t(f"inbox.kind.{item.kind}", locale),
-        title=item.title or t(f"inbox.untitled.{item.kind}", locale),
-        description=item.description,
-        flow_id=str(item.flow_id or ""),
-        flow_name=item.flow_name or t("flow.untitled", locale),
-        run_id=str(item.run_id),
-        node=item.node,
-        how=_until(item.due_at, locale) if is_open else _decided(item, locale),
-        answers=_answers(item, locale),
-        parameters=written(item.parameters) if item.parameters else "",
-        refusal=_refusal(item, locale),
-        open=is_open,
-        may_decide=item.may_decide,
-        conversation_id=str(item.conversation_id or ""),
-        fields=_fields(item.form),
-    )
-
-
-def _refusal(item: InboxItem, locale: str) -> str:
-    if item.refusal is None:
-        return ""
-    return t(f"errors.{item.refusal}", locale, assignees=", ".join(item.assignees))
-
-
-def _answers(item: InboxItem, locale: str) -> str:
-    said = [f"{each.by}: {t(f'inbox.status.{each.decision}', locale)}" for each in item.answers]
-    if item.kind == "approval" and item.quorum > 1 and item.status == "open":
-        approved = sum(each.decision == "approved" for each in item.answers)
-        said.append(t("inbox.quorum", locale, approved=approved, quorum=item.quorum))
-    return " · ".join(said)
-
-
-def _decided(item: InboxItem, locale: str) -> str:
-    status = t(f"inbox.status.{item.status}", locale)
-    if item.decided_at is None:
-        return status
-    when = ago(item.decided_at, locale)
-    return f"{status} · {item.decided_by} · {when}" if item.decided_by else f"{status} · {when}"
-
-
-def _until(due_at: datetime | None, locale: str) -> str:
-    if due_at is None:
-        return ""
-    minutes = int((due_at - now()).total_seconds() // 60)
-    if minutes < 60:
-        return t("inbox.due.minutes", locale, count=max(minutes, 1))
-    if minutes < 48 * 60:
-        return t("inbox.due.hours", locale, count=minutes // 60)
-    return t("inbox.due.days", locale, count=minutes // (24 * 60))
-
-
-def _filled(fields: list[FormField], texts: dict[str, str]) -> dict[str, Any]:
-    """What was filled in, with the types the form asks for."""
-    kinds = {each.name: each.kind for each in fields}
-    filled: dict[str, Any] = {}
-    for name, text in texts.items():
-        if kinds.get(name) == "boolean":
-            filled[name] = text == "true"
-        elif text.strip():
-            filled[name] = read_value(text) if kinds.get(name) == "number" else text
-    return filled
-
-
-def _fields(form: dict[str, Any] | None) -> list[FormField]:
-    properties = (form or {}).get("properties")
-    required = (form or {}).get("required") or []
-    if not isinstance(properties, dict):
-        return []
-    kinds = {"number": "number", "integer": "number", "boolean": "boolean"}
-    return [
-        FormField(
-            name=name,
-            title=str((part if isinstance(part, dict) else {}).get("title") or name),
-            kind=kinds.get((part if isinstance(part, dict) else {}).get("type", ""), "text"),
-            required=name in required,
-        )
-        for name, part in properties.items()
-    ]
+    async def _row(self, session: Any, principal: Principal, item: InboxItem) -> InboxRow:
+        row = inbox_row(item, self.locale, self.refused)
+        if item.kind == "takeover" and item.conversation_id and row.open:
+            said = await conversations.messages(session, principal, item.conversation_id)
+            row.said = [
+                SaidRow(each.text, each.author, each.role == "assistant", moment(each.created_at))
+                for each in said[-50:]
+            ]
+        return row

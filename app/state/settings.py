@@ -13,7 +13,7 @@ from app.errors import AppError
 from app.i18n import LOCALES, t
 from app.schemas.accounts import ApiKeyBody, ApiKeyView
 from app.services import accounts, api_keys
-from app.state.flow_list import ago
+from app.state.inbox_rows import moment
 from app.state.session import LOCALE_COOKIE, SessionState
 
 _YEAR_S = 365 * 24 * 3600
@@ -21,6 +21,8 @@ _YEAR_S = 365 * 24 * 3600
 
 @dataclass
 class KeyRow:
+    """`used` is ISO 8601, empty for a key that never was."""
+
     id: str
     name: str
     prefix: str
@@ -97,9 +99,8 @@ class SettingsState(SessionState):
         except AppError as error:
             self.problem = self._sentence(error)
             return
-        self.keys, self.loaded = [_row(each, self.locale) for each in found], True
+        self.keys, self.loaded = [_row(each) for each in found], True
 
 
-def _row(key: ApiKeyView, locale: str) -> KeyRow:
-    used = t("ui.settings.key_unused", locale) if key.last_used_at is None else ago(key.last_used_at, locale)
-    return KeyRow(id=str(key.id), name=key.name, prefix=f"{key.prefix}…", used=used)
+def _row(key: ApiKeyView) -> KeyRow:
+    return KeyRow(id=str(key.id), name=key.name, prefix=f"{key.prefix}…", used=moment(key.last_used_at))

@@ -20,9 +20,9 @@ export function CronField({ path, schema, value, onChange, problems }: FieldProp
       {({ id, described }) => (
         <div className="pm-cron">
           <input id={id} className="pm-input" data-template="true" spellCheck={false} maxLength={120} aria-describedby={described} value={cron} onChange={(event) => onChange(event.target.value)} />
-          <div className="pm-chips" role="group" aria-label={t("cron.usual")}>
+          <div className="pm-presets" role="group" aria-label={t("cron.usual")}>
             {USUAL.map((each) => (
-              <button key={each} type="button" className="pm-chip" aria-pressed={each === cron.trim()} onClick={() => onChange(each)}>
+              <button key={each} type="button" className="pm-preset" aria-pressed={each === cron.trim()} onClick={() => onChange(each)}>
                 {cronReading(each, locale, t)}
               </button>
             ))}
@@ -63,7 +63,7 @@ export function ZoneField({ path, schema, value, onChange, problems }: FieldProp
 // The clock of the schedule's own zone, as the server wrote it: "2026-11-30T09:00:00+01:00".
 function inItsZone(moment: string, locale: string): string {
   const wall = new Date(`${moment.slice(0, 19)}Z`);
-  return wall.toLocaleString(locale, { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", timeZone: "UTC" });
+  return wall.toLocaleString(locale, { weekday: "short", day: "numeric", month: "short", hour: "numeric", minute: "2-digit", timeZone: "UTC" });
 }
 
 export function ScheduleReading({ node }: { node: FlowNode }): ReactNode {

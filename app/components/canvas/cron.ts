@@ -11,7 +11,7 @@ const DAY_MS = 86_400_000;
 const plain = (field: string) => /^\d+$/.test(field);
 const step = (field: string): number | null => {
   const found = /^(?:\*|0)\/(\d+)$/.exec(field);
-  return found === null ? null : Number(found[1]);
+  return found === null || found[1] === "1" ? null : Number(found[1]);
 };
 
 interface Names {
@@ -45,7 +45,7 @@ function names(locale: string): Names {
 export function cronReading(cron: string, locale: string, t: Translate): string | null {
   const fields = cron.trim().split(/\s+/);
   if (fields.length !== 5) return null;
-  const [minute, hour, date, month, weekday] = fields as [string, string, string, string, string];
+  const [minute, hour, date, month, weekday] = fields.map((field) => (field === "*/1" ? "*" : field)) as [string, string, string, string, string];
   const say = names(locale);
   const when = timeReading(minute, hour, t);
   const days = dayReading(date, weekday, say, t, step(minute) !== null || minute === "*" || hour === "*" || step(hour) !== null);

@@ -1,14 +1,12 @@
-"""What page states decide without a server: where one goes next, in which language, and how long ago it was."""
+"""What page states decide without a server: where one goes next, in which language, and what a form means."""
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
 from reflex.istate.data import RouterData
 
-from app.core.clock import now
 from app.state.access import AccessState
-from app.state.flow_list import ago
+from app.state.inbox_rows import filled, form_fields
 from app.state.session import SessionState, cookie_locale
 
 
@@ -50,11 +48,35 @@ def test_the_chosen_language_counts_more_than_the_browsers() -> None:
         assert state.locale == expected
 
 
-def test_how_long_ago_is_said_in_the_largest_unit() -> None:
-    said = [
-        ago(now() - timedelta(**each), "en")
-        for each in ({"seconds": 5}, {"minutes": 7}, {"hours": 3}, {"days": 2})
+FORM = {
+    "type": "object",
+    "properties": {
+        "sum": {"type": "number", "title": "Sum", "default": 10},
+        "why": {"enum": ["late", 7], "title": "Reason"},
+        "vip": {"type": "boolean"},
+        "until": {"type": "string", "format": "date"},
+        "text": {"type": "string", "maxLength": 2000, "description": "In a few words"},
+    },
+    "required": ["sum"],
+}
+
+
+def test_a_form_is_shown_field_by_field() -> None:
+    shown = form_fields(FORM, "ask", {"ask.vip": "Say yes or no."})
+    assert [(each.name, each.kind) for each in shown] == [
+        ("sum", "number"),
+        ("why", "choice"),
+        ("vip", "boolean"),
+        ("until", "date"),
+        ("text", "long"),
     ]
-    assert said == ["just now", "7 min ago", "3 h ago", "2 days ago"]
-    assert ago(now() - timedelta(days=2), "ru") == "2 дня назад"
-    assert ago(now() - timedelta(days=21), "ru") == "21 день назад"
+    assert (shown[0].required, shown[0].value, shown[1].options) == (True, "10", ["late", "7"])
+    assert (shown[2].problem, shown[4].help) == ("Say yes or no.", "In a few words")
+    assert form_fields({"type": "string"}, "ask", {}) == []
+
+
+def test_what_is_filled_in_has_the_types_of_the_form() -> None:
+    assert filled(FORM, {}) == {"sum": 10}
+    texts = {"sum": "42,5", "why": "7", "vip": "false", "until": "2026-12-01", "text": " "}
+    assert filled(FORM, texts) == {"sum": 42.5, "why": 7, "vip": False, "until": "2026-12-01"}
+    assert filled(FORM, {"sum": "", "nobody": "x"}) == {}
