@@ -113,7 +113,7 @@
     const mode = element.dataset.time;
     let words;
     if (mode === "left") {
-      words = passed > 0 ? element.dataset.over : (element.dataset.pattern ?? "{}").replace("{}", left(-passed));
+      words = passed > 0 ? element.dataset.over : (element.dataset.pattern ?? "{left}").replace("{left}", left(-passed));
       element.dataset.soon = String(passed > -HOUR);
     } else if (mode === "clock") words = at.toDateString() === new Date().toDateString() ? hour(at) : `${date(at)}, ${hour(at)}`;
     else words = passed < 30 * DAY ? ago(Math.max(passed, 0)) : date(at);

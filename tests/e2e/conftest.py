@@ -61,7 +61,13 @@ def start(data_dir: Path) -> Stack:
         process = subprocess.Popen(
             [sys.executable, "-m", "app", "up"],
             cwd=ROOT,
-            env={**environment, "PORT": str(port), "DATA_DIR": str(data_dir), "LANG": "en"},
+            env={
+                "HTTP_ALLOWED_HOSTS": "127.0.0.1",  # servers of the tests themselves
+                **environment,
+                "PORT": str(port),
+                "DATA_DIR": str(data_dir),
+                "LANG": "en",
+            },
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

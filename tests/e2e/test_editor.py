@@ -141,18 +141,6 @@ def test_a_problem_leads_to_its_field(page: Page) -> None:
     page.get_by_test_id("problems").click()
     page.get_by_test_id("problem-0").click()
     expect(page.get_by_test_id("field-prompt").locator("textarea")).to_be_focused()
-    page.get_by_test_id("publish-button").click()
-    expect(page.get_by_test_id("toast")).to_be_visible()
-    expect(page.get_by_test_id("problem-0")).to_be_visible()
-
-
-def test_publish_numbers_a_version(page: Page) -> None:
-    new_flow(page)
-    saved(page)
-    page.get_by_test_id("publish-button").click()
-    expect(page.get_by_test_id("version")).to_contain_text("v1")
-    page.get_by_test_id("publish-button").click()
-    expect(page.get_by_test_id("version")).to_contain_text("v2")
 
 
 def test_a_node_shows_what_came_of_it(page: Page) -> None:
