@@ -121,6 +121,7 @@ def _add_dialog() -> rx.Component:
             rx.el.select(
                 *[rx.el.option(attribute(f"credential.kind.{kind}"), value=kind) for kind in NEEDS],
                 id="credential-kind",
+                name="kind",
                 class_name="pm-input",
                 value=CredentialState.kind,
                 on_change=CredentialState.choose_kind,
