@@ -37,7 +37,7 @@ def inbox_card(row: InboxRow) -> rx.Component:
             rx.cond(row.simulate, rx.el.span(words("run.is_simulated"), class_name="pm-tag-kind")),
             rx.el.span(class_name="pm-grow"),
             moments.left(row.due_at, "pm-due"),
-            rx.el.span(row.decided, class_name="pm-quiet"),
+            rx.cond(row.decided != "", rx.el.span(row.decided, class_name="pm-quiet")),
             moments.ago(row.decided_at, "pm-quiet"),
         ),
         rx.el.h2(row.title),

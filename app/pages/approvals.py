@@ -52,8 +52,13 @@ def _row(row: InboxRow) -> rx.Component:
     line = rx.el.button(
         kind_icon(row.kind, row.kind_name),
         rx.el.span(row.title, class_name="pm-inbox-title"),
-        moments.left(row.due_at, "pm-due"),
-        moments.ago(row.decided_at, "pm-quiet"),
+        rx.cond(
+            row.decided_at != "",
+            moments.ago(row.decided_at, "pm-quiet"),
+            rx.cond(
+                row.due_at != "", moments.left(row.due_at, "pm-due"), moments.ago(row.asked_at, "pm-quiet")
+            ),
+        ),
         rx.el.span(
             row.flow_name,
             rx.cond(row.decided != "", rx.el.span(" · ", row.decided)),

@@ -238,7 +238,7 @@ def _submit(key: str) -> rx.Component:
 
 
 def _foot(*buttons: rx.Component) -> rx.Component:
-    leave = rx.dialog.close(rx.el.button(words("ui.run.leave"), type="button", class_name="pm-button"))
+    leave = rx.dialog.close(rx.el.button(words("cancel"), type="button", class_name="pm-button"))
     return rx.el.div(leave, *buttons, class_name="pm-line pm-dialog-foot")
 
 

@@ -205,12 +205,12 @@ def _step(step: StepRow) -> rx.Component:
         class_name="pm-step-line",
         on_click=RunState.choose(step.key),  # type: ignore[operator]
         custom_attrs={
-            "aria-expanded": rx.cond(RunState.chosen == step.key, "true", "false"),
+            "aria-expanded": rx.cond(RunState.chosen_step == step.key, "true", "false"),
             "data-row": "open",
         },
         data_testid=f"step-{step.key}",
     )
-    return rx.el.li(line, rx.cond(RunState.chosen == step.key, _details(step)), key=step.key)
+    return rx.el.li(line, rx.cond(RunState.chosen_step == step.key, _details(step)), key=step.key)
 
 
 def _details(step: StepRow) -> rx.Component:
@@ -300,7 +300,7 @@ def _replay_dialog() -> rx.Component:
                 choice("ui.run.simulate", False), choice("ui.run.for_real", True), class_name="pm-choice"
             ),
             rx.el.div(
-                rx.dialog.close(rx.el.button(words("ui.run.leave"), type="button", class_name="pm-button")),
+                rx.dialog.close(rx.el.button(words("cancel"), type="button", class_name="pm-button")),
                 _button("play", "ui.run.start", RunState.replay, "start-replay", "primary"),
                 class_name="pm-line pm-dialog-foot",
             ),

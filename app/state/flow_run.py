@@ -73,7 +73,7 @@ class RunState(InboxState):
     run: RunAbout = RunAbout()
     steps: list[StepRow] = []
     effects: list[EffectRow] = []
-    chosen: str = ""
+    chosen_step: str = ""
     from_node: str = ""
     edited: str = ""
     edited_node: str = ""
@@ -82,7 +82,7 @@ class RunState(InboxState):
 
     @rx.event
     async def open_run(self) -> Any:
-        self.run, self.steps, self.effects, self.rows, self.chosen = RunAbout(), [], [], [], ""
+        self.run, self.steps, self.effects, self.rows, self.chosen_step = RunAbout(), [], [], [], ""
         self.refused = {}
         self.loaded, self.problem, self.replaying, self.notes, self.forms = False, "", False, {}, {}
         return await self._load()
@@ -94,7 +94,7 @@ class RunState(InboxState):
 
     @rx.event
     def choose(self, key: str) -> None:
-        self.chosen = "" if self.chosen == key else str(key)[:300]
+        self.chosen_step = "" if self.chosen_step == key else str(key)[:300]
 
     @rx.event
     async def cancel(self) -> Any:

@@ -53,7 +53,7 @@ def test_a_credential_is_added_replaced_and_deleted_and_never_shown(page: Page, 
     page.get_by_test_id("secret_username").fill("ann")
     page.get_by_test_id("secret_password").fill(SECRET)
     page.get_by_test_id("save-credential").click()
-    expect(row(page, slot)).to_contain_text("user and password")
+    expect(row(page, slot)).to_contain_text("User and password")
     expect(row(page, slot)).to_contain_text("not used")
 
     page.get_by_test_id("new-credential").click()

@@ -32,7 +32,16 @@ export function ChatBubble({ message }: { message: Said }): ReactNode {
           <span className="pm-spinner" /> {t("chat.working")}
         </div>
       )}
-      {message.text === "" && !message.pending && message.error === undefined && <p className="pm-quiet">{t("chat.said_nothing")}</p>}
+      {message.text === "" && !message.pending && message.error === undefined && (
+        <p className="pm-quiet">
+          {t(message.waiting ? "chat.waits" : "chat.said_nothing")}{" "}
+          {message.waiting && (
+            <a className="pm-inline-link" href={`/runs/${message.runId}`}>
+              {t("chat.waits_where")}
+            </a>
+          )}
+        </p>
+      )}
       {message.error !== undefined && (
         <div className="pm-error" role="alert">
           <p>

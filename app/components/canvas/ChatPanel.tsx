@@ -9,10 +9,10 @@ import { moment } from "./text";
 import type { ConversationView } from "./api";
 import { IconButton, Pop } from "./ui";
 
-export function ChatPanel(): ReactNode {
+export function ChatPanel({ visible }: { visible: boolean }): ReactNode {
   const { t } = useEditor();
   const { flow } = useFlow();
-  const chat = useChat();
+  const chat = useChat(visible);
   const [typed, setTyped] = useState("");
   const end = useRef<HTMLDivElement>(null);
   const scroller = useRef<HTMLDivElement>(null);
@@ -20,13 +20,17 @@ export function ChatPanel(): ReactNode {
   useEffect(() => {
     if (stuck.current) end.current?.scrollIntoView({ block: "end" });
   }, [chat.messages]);
-  const send = async () => {
-    const text = typed.trim();
+  const say = async (text: string) => {
     if (text === "" || chat.busy) return;
-    setTyped("");
     stuck.current = true;
     if (!(await chat.send(text))) setTyped((now) => now || text);
   };
+  const send = async () => {
+    if (chat.busy) return;
+    setTyped("");
+    await say(typed.trim());
+  };
+  const last = chat.messages.at(-1);
   const keys = (event: KeyboardEvent) => {
     if (event.key !== "Enter" || event.shiftKey || event.nativeEvent.isComposing) return;
     event.preventDefault();
@@ -54,6 +58,15 @@ export function ChatPanel(): ReactNode {
         {chat.messages.map((message) => (
           <Message key={message.key} message={message} onDetails={() => void chat.details(message)} />
         ))}
+        {last?.role === "assistant" && !last.pending && (last.buttons ?? []).length > 0 && (
+          <div className="pm-answers" role="group" aria-label={t("chat.answers")}>
+            {last.buttons?.map((text) => (
+              <button key={text} type="button" className="pm-button" data-look="plain" disabled={chat.busy} onClick={() => void say(text)}>
+                {text}
+              </button>
+            ))}
+          </div>
+        )}
         <div ref={end} />
       </div>
       <form className="pm-chat-form" onSubmit={(event) => { event.preventDefault(); void send(); }}>

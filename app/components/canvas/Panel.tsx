@@ -55,7 +55,7 @@ export function Panel({ tab, onTab, selected, onDuplicate, narrow, width, onWidt
         </Tabs.Content>
         {/* The chat stays: an answer that is coming is not lost by a look at another tab. */}
         <Tabs.Content value="chat" forceMount hidden={tab !== "chat"} tabIndex={-1}>
-          <ChatPanel />
+          <ChatPanel visible={tab === "chat"} />
         </Tabs.Content>
         <Tabs.Content value="runs" tabIndex={-1}>
           <RunsPanel />

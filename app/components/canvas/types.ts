@@ -297,6 +297,9 @@ export interface ChatMessage {
   id: string;
   role: "user" | "assistant";
   text: string;
+  // The person who wrote it; empty for the flow.
+  author?: string;
+  buttons?: { text: string }[];
   run_id: string | null;
   created_at: string;
 }

@@ -23,6 +23,10 @@ export interface Said {
   speaker?: string;
   facts?: Facts;
   error?: string;
+  // What the flow offers as an answer.
+  buttons?: string[];
+  // The flow said nothing because it waits for somebody.
+  waiting?: boolean;
 }
 
 export interface Chat {
@@ -38,9 +42,15 @@ export interface Chat {
 }
 
 const sessionKey = (flowId: string) => `prometey.chat.${flowId}`;
-const stored = ({ id, role, text, run_id }: ChatMessage): Said => ({ key: id, role, text, runId: run_id, pending: false });
+const LOOK_EVERY_MS = 4_000;
 
-export function useChat(): Chat {
+function stored({ id, role, text, run_id, author, buttons }: ChatMessage): Said {
+  const said: Said = { key: id, role, text, runId: run_id, pending: false, buttons: (buttons ?? []).map((each) => each.text) };
+  return author && role === "assistant" ? { ...said, speaker: author } : said;
+}
+
+// `visible` says that somebody looks: then what people and waiting runs write comes in by itself.
+export function useChat(visible: boolean): Chat {
   const { api, flowId, store, runs, types, follow, t } = useEditor();
   const [messages, setMessages] = useState<Said[]>([]);
   const [loading, setLoading] = useState(true);
@@ -48,6 +58,8 @@ export function useChat(): Chat {
   const [busy, setBusy] = useState(false);
   const session = useRef<string | null>(localStorage.getItem(sessionKey(flowId)));
   const stream = useRef<AbortController | null>(null);
+  // Stored messages that are shown already; null while an answer is coming.
+  const known = useRef<Set<string> | null>(null);
 
   const patch = useCallback((key: string, change: (message: Said) => Said) => {
     setMessages((all) => all.map((message) => (message.key === key ? change(message) : message)));
@@ -58,7 +70,11 @@ export function useChat(): Chat {
       setMessages([]);
       if (sessionId === null) return setLoading(false);
       setLoading(true);
-      const shown = (found: ChatMessage[]) => session.current === sessionId && setMessages(found.map(stored));
+      const shown = (found: ChatMessage[]) => {
+        if (session.current !== sessionId) return;
+        known.current = new Set(found.map((each) => each.id));
+        setMessages(found.map(stored));
+      };
       api
         .chatMessages(sessionId)
         .then(shown, () => localStorage.removeItem(sessionKey(flowId)))
@@ -71,12 +87,30 @@ export function useChat(): Chat {
     return () => stream.current?.abort();
   }, [load]);
 
+  const look = useCallback(async () => {
+    const sessionId = session.current;
+    if (sessionId === null || document.hidden) return;
+    const before = known.current;
+    const found = await api.chatMessages(sessionId).catch(() => null); // the next look may reach the server
+    if (found === null || session.current !== sessionId || known.current !== before) return;
+    const fresh = before === null ? [] : found.filter((each) => !before.has(each.id));
+    known.current = new Set(found.map((each) => each.id));
+    if (fresh.length > 0) setMessages((all) => [...all, ...fresh.map(stored)]);
+  }, [api]);
+  useEffect(() => {
+    if (!visible || busy) return;
+    void look();
+    const timer = setInterval(() => void look(), LOOK_EVERY_MS);
+    return () => clearInterval(timer);
+  }, [visible, busy, look]);
+
   const send = async (text: string): Promise<boolean> => {
     const key = crypto.randomUUID();
     const mine: Said = { key: `${key}-mine`, role: "user", text, runId: null, pending: false };
     const answer: Said = { key, role: "assistant", text: "", runId: null, pending: true };
     setMessages((all) => [...all, mine, answer]);
     setBusy(true);
+    known.current = null;
     const began = performance.now();
     let left = false;
     const fail = (error: unknown) => patch(key, (said) => ({ ...said, pending: false, error: sentence(error) }));
@@ -123,6 +157,9 @@ export function useChat(): Chat {
   const finished = (said: Said, answer: ChatAnswer, durationMs: number): Said => {
     const facts = { model: answer.model, tokens: answer.tokens, costUsd: answer.cost_usd, durationMs, path: answer.path };
     const done: Said = { ...said, text: answer.response || (answer.error ? said.text : ""), pending: false, facts };
+    const buttons = (answer.messages.at(-1)?.buttons ?? []).map((each) => each.text);
+    if (buttons.length > 0) done.buttons = buttons;
+    done.waiting = answer.status === "waiting";
     if (answer.error) done.error = answer.error.message;
     else if (answer.status === "cancelled") done.error = t("chat.stopped");
     return done;
