@@ -3,7 +3,7 @@
 import { Check, CircleAlert, FlaskConical, TriangleAlert, X } from "lucide-react";
 import { useEffect, useState, type FormEvent, type KeyboardEvent, type ReactNode } from "react";
 import { ApiProblem } from "./api";
-import { breaking, type Breaking } from "./breaking";
+import { breaking, consequences, type Breaking } from "./breaking";
 import { useEditor, useFlow } from "./context";
 import { titleOf } from "./describe";
 import { SwitchField } from "./fields";
@@ -31,28 +31,38 @@ export function PublishDialog({ open, onOpenChange, onTests }: Props): ReactNode
 
 function PublishForm({ onOpenChange, onTests }: Omit<Props, "open">): ReactNode {
   const { api, store, flowId, reveal, say, t } = useEditor();
-  const { problems } = useFlow();
+  const { problems, revision } = useFlow();
   const tests = useTests();
   const [note, setNote] = useState("");
   const [green, setGreen] = useState(true);
   const [busy, setBusy] = useState(false);
   const [refusal, setRefusal] = useState<string | null>(null);
   const [warnings, setWarnings] = useState<Breaking[]>([]);
+  useEffect(() => {
+    let here = true;
+    const asked = store.flush().then(() => api.publishPreview(flowId));
+    // Without a preview the answer to Publish tells the same.
+    asked.then((found) => here && setWarnings(consequences(found.consequences)), () => undefined);
+    return () => {
+      here = false;
+    };
+  }, [api, flowId, store, revision]);
+  const accepting = warnings.some((each) => each.needed);
   const errors = problems.filter((problem) => problem.severity === "error");
   const publish = async () => {
     setBusy(true);
     setRefusal(null);
     try {
       await store.flush();
-      const body = { note: note.trim(), require_tests: green && tests.count > 0, ...(warnings.length > 0 ? { accept_breaking: true } : {}) };
+      const body = { note: note.trim(), require_tests: green && tests.count > 0, ...(accepting ? { accept_breaking: true } : {}) };
       const { version } = await api.publish(flowId, body);
       store.published(version);
       say(t("publish.done", { version }));
       onOpenChange(false);
     } catch (error) {
       const found = error instanceof ApiProblem ? breaking(error) : [];
-      setWarnings(found);
-      if (found.length === 0) setRefusal(error instanceof ApiProblem ? error.detail : t("publish.unreachable"));
+      if (found.length > 0) setWarnings(found);
+      else setRefusal(error instanceof ApiProblem ? error.detail : t("publish.unreachable"));
     } finally {
       setBusy(false);
     }
@@ -73,6 +83,7 @@ function PublishForm({ onOpenChange, onTests }: Omit<Props, "open">): ReactNode 
     <form onSubmit={submit} onKeyDown={keys} data-testid="publish-dialog">
       <div className="pm-modal-body">
         {errors.length > 0 && <Forbidden errors={errors} onJump={jump} />}
+        {warnings.length > 0 && <Warnings items={warnings} breaks={accepting} />}
         {tests.count > 0 && (
           <TestsPart
             green={green}
@@ -93,7 +104,6 @@ function PublishForm({ onOpenChange, onTests }: Omit<Props, "open">): ReactNode 
           </div>
           <textarea id="publish-note" className="pm-input" rows={2} maxLength={2000} placeholder={t("publish.note.help")} data-testid="publish-note" value={note} onChange={(event) => setNote(event.target.value)} />
         </div>
-        {warnings.length > 0 && <Warnings items={warnings} />}
         {refusal !== null && (
           <p className="pm-error" role="alert" data-testid="publish-refusal">
             {refusal}
@@ -104,7 +114,7 @@ function PublishForm({ onOpenChange, onTests }: Omit<Props, "open">): ReactNode 
         <Button onClick={() => onOpenChange(false)}>{t("cancel")}</Button>
         <Button look="primary" type="submit" disabled={busy || errors.length > 0} data-testid="publish-confirm">
           {busy && <span className="pm-spinner" />}
-          {t(busy && green && tests.count > 0 ? "publish.testing" : warnings.length > 0 ? "publish.anyway" : "publish.title")}
+          {t(busy && green && tests.count > 0 ? "publish.testing" : accepting ? "publish.anyway" : "publish.title")}
         </Button>
       </footer>
     </form>
@@ -168,15 +178,12 @@ function TestsPart({ green, onGreen, onLook }: { green: boolean; onGreen: (green
   );
 }
 
-function Warnings({ items }: { items: readonly Breaking[] }): ReactNode {
+function Warnings({ items, breaks }: { items: readonly Breaking[]; breaks: boolean }): ReactNode {
   const { t } = useEditor();
-  // They come after a press on Publish: whoever pressed must see them.
-  const [place, setPlace] = useState<HTMLElement | null>(null);
-  useEffect(() => place?.scrollIntoView({ block: "nearest" }), [place]);
   return (
-    <section className="pm-publish-part pm-publish-warnings" role="alert" data-testid="publish-warnings" ref={setPlace}>
+    <section className="pm-publish-part pm-publish-warnings" role="alert" data-testid="publish-warnings">
       <h3>
-        <TriangleAlert size={14} /> {t("publish.breaking")}
+        <TriangleAlert size={14} /> {t(breaks ? "publish.breaking" : "publish.consequences")}
       </h3>
       <ul>
         {items.map((each, index) => (

@@ -140,6 +140,8 @@ export class Api {
   }
 
   publish = (flowId: string, body: PublishRequest) => post<VersionView>(`/api/flows/${flowId}/publish`, body);
+  // What publishing now would do to others; servers that cannot tell answer 404.
+  publishPreview = (flowId: string) => get<{ consequences: unknown }>(`/api/flows/${flowId}/publish/preview`);
   compare = (flowId: string, before: number | "draft", after: number | "draft") => get<DiffView>(`/api/flows/${flowId}/versions/${before}...${after}`);
   versions = (flowId: string) => get<VersionView[]>(`/api/flows/${flowId}/versions`);
 

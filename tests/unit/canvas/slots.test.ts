@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { ApiProblem } from "../../../app/components/canvas/api";
-import { breaking } from "../../../app/components/canvas/breaking";
+import { breaking, consequences } from "../../../app/components/canvas/breaking";
 import { apply } from "../../../app/components/canvas/reducer";
 import { namingSlot } from "../../../app/components/canvas/slots";
 import { curlLine } from "../../../app/components/canvas/curl";
@@ -45,10 +45,13 @@ test("the line for a terminal holds what the webhook asks for, and no secret", (
   expect(curlLine("http://x", "POST", "hmac")).toContain("openssl dgst -sha256 -hmac");
 });
 
-test("only a conflict that lists what breaks is a warning", () => {
-  const listed = [{ code: "publish.input_changed", message: "Needs more", callers: [{ id: "1", name: "Shop" }, "Desk"] }];
-  const refused = new ApiProblem(409, "flow.breaking", "", { breaking: listed });
-  expect(breaking(refused)).toEqual([{ code: "publish.input_changed", message: "Needs more", callers: ["Shop", "Desk"] }]);
+test("only a conflict that lists what breaks asks for acceptance", () => {
+  const callers = [{ id: "1", name: "Shop", version: 3 }, { id: "1", name: "Shop", version: null }, { id: null, name: "" }];
+  const listed = [{ code: "publish.input_required", message: "Needs more", needs_acceptance: true, callers }];
+  const refused = new ApiProblem(409, "flow.breaks_callers", "", {}, listed as never);
+  const told = { code: "publish.input_required", message: "Needs more", callers: ["Shop v3", "Shop"], needed: true };
+  expect(breaking(refused)).toEqual([told]);
+  expect(consequences([{ code: "publish.runs_wait", message: "Two wait", callers: [] }])[0]!.needed).toBe(false);
   expect(breaking(new ApiProblem(409, "conflict", ""))).toEqual([]);
-  expect(breaking(new ApiProblem(422, "flow.breaking", "", { breaking: listed }))).toEqual([]);
+  expect(breaking(new ApiProblem(422, "flow.has_problems", "", {}, listed as never))).toEqual([]);
 });
