@@ -16,6 +16,7 @@ UNARY: Final = frozenset({"exists", "not_exists", "is_empty", "not_empty"})
 ORDER: Final = frozenset({"gt", "gte", "lt", "lte"})
 TEXTUAL: Final = frozenset({"starts_with", "ends_with", "matches"})
 OPS: Final = UNARY | ORDER | TEXTUAL | {"eq", "ne", "contains", "not_contains", "in", "not_in"}
+ANY_KIND: Final = frozenset({"null", "boolean", "number", "text", "list", "object"})
 _NEGATED: Final = {"ne": "eq", "not_contains": "contains", "not_in": "in"}
 _PATTERN_TIMEOUT_S: Final = 0.2
 _DEEPEST: Final = 32
@@ -101,6 +102,21 @@ def unlike(op: str, left: Any, right: Any) -> bool:
     return False
 
 
+def never_alike(op: str, left: frozenset[str] | None, right: frozenset[str] | None) -> bool:
+    """Whether no two values of these kinds can be compared by this operator; None is any kind."""
+    op = _NEGATED.get(op, op)
+    first, second = left or ANY_KIND, right or ANY_KIND
+    if op == "eq":
+        return first.isdisjoint(second)
+    if op in ORDER:
+        return not first & second & {"number", "text"}
+    if op in TEXTUAL:
+        return "text" not in first or "text" not in second
+    if op == "contains":
+        return "list" not in first and not (first & {"text", "object"} and "text" in second)
+    return op == "in" and "list" not in second
+
+
 def _foreign(items: Any, value: Any) -> bool:
     """A list that has values, but none of this value's type."""
     return bool(items) and all(type_of(item) != type_of(value) for item in items)
@@ -156,6 +172,22 @@ def problems(condition: Any, place: str = "", depth: int = 0) -> Iterator[tuple[
         yield from problems(condition["not"], f"{prefix}not", depth + 1)
         return
     yield from _comparison(condition, place, prefix)
+
+
+def comparisons(condition: Any, place: str = "", depth: int = 0) -> Iterator[tuple[str, str, Any, Any]]:
+    """Every comparison of a condition as (place, op, left, right); None for a side that is not there."""
+    prefix = f"{place}." if place else ""
+    if not isinstance(condition, Mapping) or depth > _DEEPEST:
+        return
+    for name in ("all", "any"):
+        if isinstance(condition.get(name), list | tuple):
+            for index, part in enumerate(condition[name]):
+                yield from comparisons(part, f"{prefix}{name}[{index}]", depth + 1)
+            return
+    if "not" in condition:
+        yield from comparisons(condition["not"], f"{prefix}not", depth + 1)
+    elif isinstance(condition.get("op"), str):
+        yield place, condition["op"], condition.get("left"), condition.get("right")
 
 
 def _comparison(

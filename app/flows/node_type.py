@@ -192,13 +192,53 @@ class PortList:
     repeats: bool = False
 
 
+class Known(Protocol):
+    """What is known of a node's surroundings before anything runs, as JSON Schemas; `{}` is anything.
+
+    `input` is what the node gets, `inputs` what the flow does, `body` what one pass of a container's body gives.
+    """
+
+    @property
+    def input(self) -> Mapping[str, Any]: ...
+
+    @property
+    def inputs(self) -> Mapping[str, Any]: ...
+
+    @property
+    def body(self) -> Mapping[str, Any]: ...
+
+    def of(self, value: JsonValue) -> Mapping[str, Any]:
+        """The shape of a raw param value once its templates are rendered in the node's scope."""
+        ...
+
+    def called(self, flow: JsonValue, version: JsonValue) -> Mapping[str, Any]:
+        """The output of another flow's run."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A node that runs another flow. `flow` is its id, `param` the one whose raw value is the called run's `input`.
+
+    `version` is a number or `latest`. With `waits` the called run's output comes back.
+    """
+
+    flow: JsonValue
+    version: JsonValue
+    input: JsonValue
+    param: str
+    waits: bool
+
+
 @dataclass(frozen=True, slots=True)
 class NodeType:
     """One node type. `ports` are the fixed output ports, after the ones of `port_list`.
 
     `output=None` with `passes_input=True` means the output is the node's input. `output_schema`, where given,
     computes the output's JSON Schema from the raw params (and the flow's `inputs` schema) for the checker; an
-    empty answer means "the input". `effects_of` narrows `effects` for given params (a GET only reads).
+    empty answer means "the input"; `infer` does so from the raw params and all that is known around the node.
+    `wants` gives the JSON Schemas that rendered params must fit beyond what the model says. `calls` tells of a node
+    that runs another flow. `effects_of` narrows `effects` for given params (a GET only reads).
     `starts_with` are the params a new node of this type begins with. `container` makes it a frame around other
     nodes, `join` lets it go on early, `names` are further names its own templates know.
     All that a `transactional` type does to the world is rows that are stored together with its result. `resume(params, ctx)` continues a step that waited, with `ctx.signal`.
@@ -219,6 +259,9 @@ class NodeType:
     passes_input: bool = False
     port_list: PortList | None = None
     output_schema: Callable[[Mapping[str, Any], Mapping[str, Any]], Mapping[str, Any]] | None = None
+    infer: Callable[[Mapping[str, Any], Known], Mapping[str, Any]] | None = None
+    wants: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
+    calls: Callable[[Mapping[str, Any]], Call | None] | None = None
     check: Callable[[Mapping[str, Any]], list[tuple[str, str, Mapping[str, Any]]]] | None = None
     migrations: tuple[Callable[[dict[str, Any]], dict[str, Any]], ...] = ()
     effects_of: Callable[[Mapping[str, Any]], Effects] | None = None

@@ -58,14 +58,21 @@ class Reference:
 
 
 class Compiled:
-    """A parsed value. `constant` ones have nothing to render: they give back what they were made from."""
+    """A parsed value. `constant` ones have nothing to render: they give back what they were made from.
 
-    __slots__ = ("_render", "constant", "references")
+    `path` is set for a string that is exactly one `{{ path }}`, the only kind that keeps a value's type.
+    """
+
+    __slots__ = ("_render", "constant", "path", "references")
 
     def __init__(
-        self, render: Callable[[Mapping[str, Any]], Any], references: tuple[Reference, ...], constant: bool
+        self,
+        render: Callable[[Mapping[str, Any]], Any],
+        references: tuple[Reference, ...],
+        constant: bool,
+        path: tuple[Step, ...] | None = None,
     ) -> None:
-        self._render, self.references, self.constant = render, references, constant
+        self._render, self.references, self.constant, self.path = render, references, constant, path
 
     def render(self, scope: Mapping[str, Any]) -> Any:
         """The value in this scope. Raises `TemplateError`. The result of a constant is shared: do not change it."""
@@ -90,10 +97,8 @@ def compile_value(raw: Any) -> Compiled:
 
 def single_path(source: str) -> tuple[Step, ...] | None:
     """The path of a string that is exactly one `{{ path }}` without filters; None for any other string."""
-    if not is_template(source) or isinstance(_parse(source), TemplateError):
-        return None
-    parts = [_simple(node) for node in _ENV.from_string(source).nodes]
-    return parts[0][0] if len(parts) == 1 and isinstance(parts[0], tuple) else None
+    parsed = _parse(source)
+    return None if isinstance(parsed, TemplateError) else parsed.path
 
 
 def strings(raw: Any, place: str = "") -> Iterator[tuple[str, str]]:
@@ -174,7 +179,9 @@ def _parse(source: str) -> Compiled | TemplateError:
         return TemplateError("template.syntax", start=start, end=end, reason=_reason(error))
     except RecursionError:
         return TemplateError("template.limit", end=len(source), reason="nesting")
-    return Compiled(_renderer(template, source), references, constant=False)
+    parts = [_simple(node) for node in template.nodes]
+    path = parts[0][0] if len(parts) == 1 and isinstance(parts[0], tuple) else None
+    return Compiled(_renderer(template, parts, source), references, constant=False, path=path)
 
 
 def _reason(error: LiquidError) -> str:
@@ -242,8 +249,7 @@ def _defaulted(template: BoundTemplate) -> Iterator[int]:
         yield from nodes(node)
 
 
-def _renderer(template: BoundTemplate, source: str) -> Callable[[Mapping[str, Any]], Any]:
-    parts = [_simple(node) for node in template.nodes]
+def _renderer(template: BoundTemplate, parts: list[Any], source: str) -> Callable[[Mapping[str, Any]], Any]:
     if any(part is None for part in parts):
         return lambda scope: _liquid(template, source, scope)
     if len(parts) == 1 and isinstance(parts[0], tuple):

@@ -7,6 +7,7 @@ from jsonschema import Draft202012Validator, SchemaError
 from pydantic import Field, field_validator
 
 from app.capabilities import ModelRequest, NodeContext
+from app.flows.check.shapes import resolved
 from app.flows.node_type import (
     ErrorKind,
     Next,
@@ -70,7 +71,7 @@ def output_schema(params: Mapping[str, Any], _inputs: Mapping[str, Any]) -> Mapp
     """The output with `json` described by the node's own schema."""
     schema = LlmOutput.model_json_schema()
     asked = params.get("output_schema")
-    schema["properties"]["json"] = asked if isinstance(asked, Mapping) else {"type": "null"}
+    schema["properties"]["json"] = resolved(asked) if isinstance(asked, Mapping) else {"type": "null"}
     return schema
 
 

@@ -9,8 +9,9 @@ from email_validator import EmailNotValidError, validate_email
 from pydantic import Field, model_validator
 
 from app.capabilities import NodeContext
+from app.flows.check.shapes import obj
 from app.flows.deadlines import Seconds, due_in
-from app.flows.node_type import Next, NodeType, Output, Params, Suspend, Template
+from app.flows.node_type import Known, Next, NodeType, Output, Params, Suspend, Template
 
 _NUMBER = re.compile(r"^[+-]?\d{1,15}([.,]\d{1,10})?$")
 _PHONE = re.compile(r"^\+?\d{7,15}$")
@@ -36,6 +37,13 @@ class AskOutput(Output):
     """A number is a number, a date ISO 8601, a choice one of the choices as written; null after the deadline."""
 
     answer: Any
+
+
+def infer(params: Mapping[str, Any], _known: Known) -> Mapping[str, Any]:
+    """As said where it could not be understood, so a number may be a text too."""
+    return obj(
+        {"answer": {"type": [*(["number"] if params.get("expects") == "number" else []), "string", "null"]}}
+    )
 
 
 async def run(params: AskParams, ctx: NodeContext) -> Suspend:
@@ -116,5 +124,6 @@ NODE = NodeType(
     ports=("answered", "invalid", "timeout"),
     run=run,
     resume=resume,
+    infer=infer,
     starts_with={"question": "{{ input }}", "expects": "text", "deadline_s": 86_400},
 )

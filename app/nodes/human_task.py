@@ -1,12 +1,14 @@
 """Give a task to a person or to an agent, and wait for its result or go on."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
 from app.capabilities import NodeContext
+from app.flows.check.shapes import ANYTHING, NULL, TEXT, obj, union
 from app.flows.deadlines import Seconds, due_in
-from app.flows.node_type import Next, NodeType, Output, Params, Suspend, Template, Value
+from app.flows.node_type import Call, Known, Next, NodeType, Output, Params, Suspend, Template, Value
 
 
 class TaskParams(Params):
@@ -34,6 +36,22 @@ class TaskOutput(Output):
 
     task_id: str
     result: Any
+
+
+def calls(params: Mapping[str, Any]) -> Call | None:
+    """An agent is a flow: it is told the task as a message."""
+    if not params.get("agent"):
+        return None
+    message = f"{params.get('title', '')}\n\n{params.get('description', '')}"
+    said = {"message": message, "parameters": params.get("parameters", {})}
+    return Call(params["agent"], "latest", said, "agent", params.get("wait", True) is not False)
+
+
+def infer(params: Mapping[str, Any], known: Known) -> Mapping[str, Any]:
+    """A person answers anything, an agent what its flow gives back."""
+    call = calls(params)
+    result = union((known.called(call.flow, call.version), NULL)) if call else ANYTHING
+    return obj({"task_id": TEXT, "result": result})
 
 
 async def run(params: TaskParams, ctx: NodeContext) -> Next | Suspend:
@@ -80,6 +98,8 @@ NODE = NodeType(
     ports=("done", "timeout"),
     run=run,
     resume=resume,
+    infer=infer,
+    calls=calls,
     tool=True,
     starts_with={"title": "{{ input }}", "wait": True, "deadline_s": 86_400},
 )

@@ -1,12 +1,14 @@
 """Go round the body while a condition holds, or until one does; the body's result is the next round's input."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
 from app.capabilities import NodeContext
+from app.flows.check.shapes import INTEGER, obj
 from app.flows.conditions import evaluate
-from app.flows.node_type import Condition, Container, Next, NodeType, Open, Output, Params
+from app.flows.node_type import Condition, Container, Known, Next, NodeType, Open, Output, Params
 
 
 class LoopParams(Params):
@@ -26,6 +28,11 @@ class LoopParams(Params):
 class LoopOutput(Output):
     last: Any
     iterations: int
+
+
+def infer(params: Mapping[str, Any], known: Known) -> Mapping[str, Any]:
+    """`until` is asked after a round, so what it ends with is always a body's result."""
+    return obj({"last": known.body if "until" in params else known.input, "iterations": INTEGER})
 
 
 async def run(params: LoopParams, ctx: NodeContext) -> Next | Open:
@@ -49,6 +56,7 @@ NODE = NodeType(
     output=LoopOutput,
     ports=("body", "done", "exhausted"),
     run=run,
+    infer=infer,
     container=Container("body", "done"),
     starts_with={"until": {"left": "{{ iteration }}", "op": "gte", "right": 3}, "max_iterations": 10},
 )

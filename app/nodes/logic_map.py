@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from app.capabilities import NodeContext
-from app.flows.node_type import Container, ErrorKind, NodeError, NodeType, Open, Output, Params, Value
+from app.flows.check.shapes import ERROR, INTEGER, LIST, obj, properties
+from app.flows.node_type import Container, ErrorKind, Known, NodeError, NodeType, Open, Output, Params, Value
 
 LONGEST = 10_000
 
@@ -24,6 +25,13 @@ class MapOutput(Output):
 
     results: list[Any]
     errors: list[dict[str, Any]]
+
+
+def infer(_params: Mapping[str, Any], known: Known) -> Mapping[str, Any]:
+    failed = {**ERROR, "properties": {"index": INTEGER, **properties(ERROR)}}
+    return obj(
+        {"results": {"type": "array", "items": known.body}, "errors": {"type": "array", "items": failed}}
+    )
 
 
 async def run(params: MapParams, _ctx: NodeContext) -> Open:
@@ -47,6 +55,8 @@ NODE = NodeType(
     output=MapOutput,
     ports=("item", "done"),
     run=run,
+    infer=infer,
+    wants=lambda _params: {"items": LIST},
     container=Container("item", "done", lambda params: list(params.items)),
     starts_with={"items": "{{ input.items }}", "max_parallel": 10},
 )

@@ -6,8 +6,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from app.capabilities import NodeContext
+from app.flows.check.shapes import NULL, TEXT, obj, union
 from app.flows.conditions import evaluate
-from app.flows.node_type import Condition, Next, NodeType, Params, PortList, Raw, Rendered
+from app.flows.node_type import Condition, Known, Next, NodeType, Params, PortList, Raw, Rendered
 
 ELSE = "else"
 
@@ -28,9 +29,12 @@ class RulesParams(Params):
     rows: Annotated[tuple[Row, ...], Rendered("raw"), Field(min_length=1)]
 
 
-def output_schema(params: Mapping[str, Any], _inputs: Mapping[str, Any]) -> Mapping[str, Any]:
-    row = {"type": "object", "properties": {"outcome": {"type": "string"}, "output": {}}}
-    return {"type": "array", "items": row} if params.get("hit") == "collect" else row
+def infer(params: Mapping[str, Any], known: Known) -> Mapping[str, Any]:
+    """One row with what it gives, or a list of them; no row at all gives null."""
+    outputs = [known.of(row.get("output")) for row in params["rows"]]
+    if params.get("hit") == "collect":
+        return {"type": "array", "items": obj({"outcome": TEXT, "output": union(outputs)})}
+    return obj({"outcome": TEXT, "output": union((*outputs, NULL))})
 
 
 async def run(params: RulesParams, ctx: NodeContext) -> Next:
@@ -57,7 +61,7 @@ NODE = NodeType(
     ports=(ELSE,),
     run=run,
     port_list=PortList("rows", "outcome", "outcome", repeats=True),
-    output_schema=output_schema,
+    infer=infer,
     starts_with={
         "hit": "first",
         "rows": [{"when": {"left": "", "op": "eq", "right": ""}, "outcome": "yes", "output": None}],

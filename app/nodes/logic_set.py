@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from app.capabilities import NodeContext
-from app.flows.node_type import ErrorKind, Next, NodeError, NodeType, Params, Raw, Rendered
+from app.flows.node_type import ErrorKind, Known, Next, NodeError, NodeType, Params, Raw, Rendered
 
 Target = Annotated[str, Field(pattern=r"^state\.[A-Za-z_][A-Za-z0-9_]{0,59}$")]
 Assignments = Annotated[
@@ -23,14 +23,9 @@ class SetParams(Params):
     output: Annotated[Raw, Field(json_schema_extra={"widget": "value"})] = None
 
 
-def output_schema(params: Mapping[str, Any], _inputs: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The fields of a literal `output` object; empty (the input) where none is given."""
-    if "output" not in params:
-        return {}
-    output = params["output"]
-    if isinstance(output, Mapping):
-        return {"type": "object", "properties": {name: {"title": name} for name in output}}
-    return {"title": "output"}
+def infer(params: Mapping[str, Any], known: Known) -> Mapping[str, Any]:
+    """The shape of `output`; the input's where none is given."""
+    return known.of(params["output"]) if "output" in params else known.input
 
 
 def _plus(target: str, old: Any, by: Any) -> Any:
@@ -75,6 +70,6 @@ NODE = NodeType(
     ports=("out",),
     run=run,
     passes_input=True,
-    output_schema=output_schema,
+    infer=infer,
     starts_with={"assign": {}},
 )

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from app.capabilities import NodeContext
-from app.flows.node_type import ErrorKind, Next, NodeError, NodeType, Params, Suspend, Value
+from app.flows.check.shapes import TEXT, obj
+from app.flows.node_type import Call, ErrorKind, Known, Next, NodeError, NodeType, Params, Suspend, Value
 
 
 class SubflowParams(Params):
@@ -18,11 +19,15 @@ class SubflowParams(Params):
     wait: bool = True
 
 
-def output_schema(params: Mapping[str, Any], _inputs: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What the called flow answers is known to that flow alone."""
-    if params.get("wait", True):
-        return {"title": "output"}
-    return {"type": "object", "properties": {"run_id": {"type": "string"}}, "required": ["run_id"]}
+def calls(params: Mapping[str, Any]) -> Call:
+    version, waits = params.get("version", "latest"), params.get("wait", True) is not False
+    return Call(params.get("flow"), version, params.get("input", {}), "input", waits)
+
+
+def infer(params: Mapping[str, Any], known: Known) -> Mapping[str, Any]:
+    """What the called flow gives back, as far as that is known here."""
+    call = calls(params)
+    return known.called(call.flow, call.version) if call.waits else obj({"run_id": TEXT})
 
 
 async def run(params: SubflowParams, _ctx: NodeContext) -> Suspend:
@@ -66,6 +71,7 @@ NODE = NodeType(
     run=run,
     resume=resume,
     tool=True,
-    output_schema=output_schema,
+    infer=infer,
+    calls=calls,
     starts_with={"flow": "", "input": {}},
 )

@@ -1,5 +1,6 @@
 """The run's result, checked against a schema where one is given."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from jsonschema import Draft202012Validator, SchemaError
@@ -7,7 +8,8 @@ from jsonschema.exceptions import best_match
 from pydantic import Field, field_validator
 
 from app.capabilities import NodeContext
-from app.flows.node_type import ErrorKind, Next, NodeError, NodeType, Params, Value
+from app.flows.check.shapes import resolved
+from app.flows.node_type import ErrorKind, Known, Next, NodeError, NodeType, Params, Value
 
 
 class ResultParams(Params):
@@ -25,6 +27,11 @@ class ResultParams(Params):
         except SchemaError as error:
             raise ValueError(f"is not a JSON Schema: {error.message[:200]}") from None
         return schema
+
+
+def infer(params: Mapping[str, Any], known: Known) -> Mapping[str, Any]:
+    """What the schema promises, or what the value looks like."""
+    return resolved(params["schema"]) if params.get("schema") else known.of(params.get("value"))
 
 
 async def run(params: ResultParams, _ctx: NodeContext) -> Next:
@@ -53,5 +60,7 @@ NODE = NodeType(
     output=None,
     ports=(),
     run=run,
+    infer=infer,
+    wants=lambda params: {"value": resolved(params.get("schema"))},
     starts_with={"value": "{{ input }}"},
 )

@@ -84,5 +84,6 @@ NODE = NodeType(
     run=run,
     resume=resume,
     passes_input=True,
+    wants=lambda _params: {"for_s": {"type": ["number", "string"]}},
     starts_with={"for_s": 3600},
 )

@@ -12,7 +12,7 @@ class CallParams(Params):
 
 
 def output_schema(_params: Mapping[str, Any], inputs: Mapping[str, Any]) -> Mapping[str, Any]:
-    return inputs or {"type": "object", "additionalProperties": True}
+    return inputs
 
 
 async def run(_params: CallParams, ctx: NodeContext) -> Next:

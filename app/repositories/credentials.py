@@ -12,6 +12,9 @@ class Credentials(WorkspaceRepository[Credential]):
     model = Credential
     missing = "credential.not_found"
 
+    async def names(self) -> set[str]:
+        return {row.name for row in await self.session.scalars(self.rows())}
+
     async def by_name(self, name: str) -> Credential | None:
         return await self.session.scalar(self.rows().where(col(Credential.name) == name))
 

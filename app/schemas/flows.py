@@ -117,10 +117,60 @@ class EditsView(Schema):
 
 
 class PublishBody(Schema):
-    """With `require_tests` a version is only made when every test of the flow passes."""
+    """With `require_tests` a version is only made when every test of the flow passes.
+
+    With `accept_breaking` it is made in spite of callers that it breaks or may break.
+    """
 
     require_tests: bool = False
+    accept_breaking: bool = False
     note: Annotated[str, Field(max_length=2_000)] = ""
+
+
+class CallerView(Schema):
+    """One document that calls the flow: a draft, a published version, or what `runs` runs under way have pinned.
+
+    `id` is the calling flow's (null for a document that was never stored), `nodes` those of it that rely on what
+    changes. `breaks`: they surely fail; else they may.
+    """
+
+    id: UUID | None
+    name: str
+    kind: Literal["draft", "version", "runs"]
+    version: int | None
+    runs: int
+    nodes: list[str]
+    breaks: bool
+
+
+class ConsequenceView(Schema):
+    """One thing that publishing does to others. An `error` surely breaks a caller, a `warning` may.
+
+    Those with `needs_acceptance` refuse to publish (409 `flow.breaks_callers`) without `accept_breaking`. `code` is
+    `publish.not_callable`, `publish.input_required`, `publish.input_retyped`, `publish.input_removed`,
+    `publish.output_removed`, `publish.output_retyped`, `publish.other`, or `publish.runs_wait` (information alone).
+    """
+
+    code: str
+    severity: Literal["error", "warning"]
+    message: str
+    needs_acceptance: bool
+    callers: list[CallerView]
+    context: Json
+
+
+class PublishPreview(Schema):
+    """What publishing now would do. `version` is the number the new version would have.
+
+    `problems` are the flow's own (an error forbids publishing) and credentials its workspace lacks.
+    """
+
+    version: int
+    revision: int
+    can_publish: bool
+    needs_acceptance: bool
+    problems: list[ProblemView]
+    consequences: list[ConsequenceView]
 
 
 class VersionView(Schema):
@@ -130,6 +180,13 @@ class VersionView(Schema):
     revision: int
     semantic_hash: str
     created_at: datetime
+
+
+class PublishedView(VersionView):
+    """The new version, with what was known of it when it was made."""
+
+    problems: list[ProblemView]
+    consequences: list[ConsequenceView]
 
 
 class VersionDocumentView(VersionView):

@@ -7,15 +7,28 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.auth import permissions
 from app.core.principal import Principal
-from app.errors import AppError
+from app.errors import AppError, Conflict
 from app.flows import codec
-from app.models.flows import FlowVersion
+from app.models.flows import Flow, FlowVersion
 from app.repositories.flows import Flows, FlowVersions
-from app.schemas.flows import DiffView, PublishBody, VersionDocumentView, VersionView
-from app.services import flow_documents, schedules, snapshots
+from app.schemas.flows import (
+    DiffView,
+    PublishBody,
+    PublishedView,
+    PublishPreview,
+    VersionDocumentView,
+    VersionView,
+)
+from app.services import consequences, flow_documents, requirements, schedules, snapshots
 from app.services.flow_diff import difference
 
 DRAFT = "draft"
+
+
+class BreaksCallers(Conflict):
+    """Publishing would break callers, or may. `problems` says which, and how."""
+
+    code = "flow.breaks_callers"
 
 
 class HasProblems(AppError):
@@ -26,14 +39,17 @@ class HasProblems(AppError):
 
 async def publish(
     session: AsyncSession, principal: Principal, flow_id: UUID, body: PublishBody, locale: str
-) -> VersionView:
-    """Freeze the document as the next version. Raises `HasProblems`."""
+) -> PublishedView:
+    """Freeze the document as the next version. Raises `HasProblems`, and `BreaksCallers` unless that is accepted."""
     permissions.require(principal, "flows:write")
     flow = await Flows(session, principal.workspace_id).lock(flow_id)
-    problems = flow_documents.problems(flow)
-    if any(each.severity == "error" for each in problems):
-        found = [each.model_dump() for each in flow_documents.in_words(problems, locale)]
+    seen = await _look(session, principal, flow, locale)
+    if not seen.can_publish:
+        found = [each.model_dump() for each in seen.problems]
         raise HasProblems(id=str(flow_id), revision=flow.revision, problems=found)
+    if seen.needs_acceptance and not body.accept_breaking:
+        breaking = [each.model_dump(mode="json") for each in seen.consequences if each.needs_acceptance]
+        raise BreaksCallers(id=str(flow_id), revision=flow.revision, problems=breaking)
     versions = FlowVersions(session, principal.workspace_id)
     version = versions.add(
         FlowVersion(
@@ -52,7 +68,32 @@ async def publish(
     await session.flush()
     snapshot = snapshots.of(flow.document, flow.semantic_hash)
     await schedules.publish(session, principal.workspace_id, flow.id, version.number, snapshot)
-    return _view(version)
+    return PublishedView(
+        **_view(version).model_dump(), problems=seen.problems, consequences=seen.consequences
+    )
+
+
+async def preview(session: AsyncSession, principal: Principal, flow_id: UUID, locale: str) -> PublishPreview:
+    """What publishing now would do. Nothing is stored."""
+    permissions.require(principal, "flows:read")
+    flow = await Flows(session, principal.workspace_id).get(flow_id)
+    return await _look(session, principal, flow, locale)
+
+
+async def _look(session: AsyncSession, principal: Principal, flow: Flow, locale: str) -> PublishPreview:
+    own = [*flow_documents.problems(flow), *await requirements.unbound(session, principal.workspace_id, flow)]
+    can_publish = not any(each.severity == "error" for each in own)
+    found = (
+        await consequences.of_publishing(session, principal.workspace_id, flow, locale) if can_publish else []
+    )
+    return PublishPreview(
+        version=(flow.published_version or 0) + 1,
+        revision=flow.revision,
+        can_publish=can_publish,
+        needs_acceptance=any(each.needs_acceptance for each in found),
+        problems=flow_documents.in_words(own, locale),
+        consequences=found,
+    )
 
 
 async def list_versions(session: AsyncSession, principal: Principal, flow_id: UUID) -> list[VersionView]:

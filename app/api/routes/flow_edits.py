@@ -12,6 +12,8 @@ from app.schemas.flows import (
     OperationsBody,
     OperationsView,
     PublishBody,
+    PublishedView,
+    PublishPreview,
     VersionDocumentView,
     VersionView,
 )
@@ -37,11 +39,21 @@ async def since(
     return await flow_edits.since(session, caller, flow_id, since)
 
 
+@router.get("/publish/preview")
+async def preview(flow_id: UUID, caller: Caller, session: Db, locale: Locale) -> PublishPreview:
+    """What publishing now would do: to the flow, to those who call it, and to runs that wait."""
+    return await flow_versions.preview(session, caller, flow_id, locale)
+
+
 @router.post("/publish", status_code=201)
 async def publish(
     flow_id: UUID, caller: Caller, session: Db, locale: Locale, body: PublishBody | None = None
-) -> VersionView:
-    """Freeze the document as the next version. Refused while it has problems that are errors, or tests that fail."""
+) -> PublishedView:
+    """Freeze the document as the next version. Refused while it has problems that are errors, or tests that fail.
+
+    A version that breaks callers, or may, is refused with 409 `flow.breaks_callers`, the consequences standing under
+    `problems`, unless `accept_breaking` is set.
+    """
     if body is not None and body.require_tests:
         await flow_tests.require_green(caller, flow_id)
     return await flow_versions.publish(session, caller, flow_id, body or PublishBody(), locale)

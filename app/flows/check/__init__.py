@@ -1,33 +1,41 @@
 """All problems of a flow at once: `check(flow, catalog) → [Problem]`. It runs at every edit and never raises."""
 
-from functools import lru_cache
+from typing import Final
 
-import orjson
-from jsonschema import Draft202012Validator, SchemaError
-
+from app.flows.check.certainty import Certainty
+from app.flows.check.fit import fault
 from app.flows.check.graph import Graph
 from app.flows.check.params import params
 from app.flows.check.problem import Problem
 from app.flows.check.references import References
+from app.flows.check.schemas import Called, Contract, Schemas
 from app.flows.check.structure import structure
+from app.flows.check.types import Types
 from app.flows.document import Flow
 from app.flows.node_type import Catalog
 from app.flows.testing import faults
 
-__all__ = ["Problem", "check"]
+__all__ = ["Called", "Contract", "Problem", "check"]
 
 
-def check(flow: Flow, catalog: Catalog) -> list[Problem]:
+NOTHING_CALLED: Final[Called] = {}
+
+
+def check(flow: Flow, catalog: Catalog, called: Called = NOTHING_CALLED) -> list[Problem]:
     """Everything wrong with a flow: its drawing first, then node by node in file order.
 
-    Without a problem of severity "error" the flow can be compiled and run.
+    Without a problem of severity "error" the flow can be compiled and run. `called` says what other flows take and
+    give back; calls of flows that are not in it are taken on trust.
     """
     graph = Graph(flow, catalog)
     found = [*_declarations(flow), *structure(graph)]
-    references = References(graph)
+    certainty = Certainty(graph)
+    schemas = Schemas(graph, certainty, called)
+    references, types = References(graph, schemas, certainty), Types(graph, schemas)
     for node in graph.nodes.values():
         found += params(graph, node)
         found += references.problems(node)
+        found += types.problems(node)
     for index, reason in faults(flow.tests):
         found.append(Problem("test.malformed", "warning", context={"index": index, "reason": reason}))
     return found
@@ -36,7 +44,7 @@ def check(flow: Flow, catalog: Catalog) -> list[Problem]:
 def _declarations(flow: Flow) -> list[Problem]:
     """What the flow says about its inputs and its state."""
     found = []
-    reason = _schema_fault(orjson.dumps(flow.inputs))
+    reason = fault(flow.inputs)
     if reason:
         found.append(Problem("inputs.malformed", context={"reason": reason}))
     for name, declared in flow.state.items():
@@ -44,13 +52,3 @@ def _declarations(flow: Flow) -> list[Problem]:
         if scope not in ("run", "conversation"):
             found.append(Problem("state.malformed", context={"name": name}))
     return found
-
-
-@lru_cache(maxsize=512)
-def _schema_fault(schema: bytes) -> str:
-    """Why this is no JSON Schema; empty where it is one."""
-    try:
-        Draft202012Validator.check_schema(orjson.loads(schema))
-    except SchemaError as error:
-        return error.message[:200]
-    return ""

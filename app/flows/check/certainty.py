@@ -5,7 +5,7 @@ taken, so it knows what all its edges agree on; and whatever a taken port leads 
 the node waits for it.
 """
 
-from app.flows.check.graph import Graph
+from app.flows.check.graph import ERROR_PORT, Graph
 from app.flows.document import Edge
 
 
@@ -27,6 +27,26 @@ class Certainty:
     def surely_ran(self, node_id: str, before: str) -> bool:
         """Whether `node_id` has run in every run in which `before` runs."""
         return bool(self.facts.get(before, 0) & self._graph.bit[node_id])
+
+    def surely_taken(self, edge: Edge) -> bool:
+        """Whether this edge was taken in every run in which its target runs."""
+        return bool(self.facts.get(edge.target, 0) & self._port_bit[(edge.source, edge.source_port)])
+
+    def surely_left_well(self, node_id: str, before: str) -> bool:
+        """Whether `node_id` has left by a port other than `error` in every run in which `before` runs."""
+        return self._left(node_id, before, well=True)
+
+    def surely_failed(self, node_id: str, before: str) -> bool:
+        """Whether `node_id` has left by its `error` port in every run in which `before` runs."""
+        return self._left(node_id, before, well=False)
+
+    def _left(self, node_id: str, before: str, *, well: bool) -> bool:
+        facts = self.facts.get(before, 0)
+        return any(
+            facts & self._port_bit[(node_id, edge.source_port)]
+            for edge in self._graph.outgoing[node_id]
+            if (edge.source_port != ERROR_PORT) is well
+        )
 
     def _only_port(self, node_id: str) -> str | None:
         ports = self._graph.ports(node_id)

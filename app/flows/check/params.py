@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import Annotated, Any, Final, get_args, get_origin
+from typing import Any, Final, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -12,7 +12,8 @@ from app.flows.check.graph import Graph
 from app.flows.check.problem import Problem
 from app.flows.codec import place_of
 from app.flows.document import Node
-from app.flows.node_type import NodeType, Params, Rendered
+from app.flows.node_type import NodeType, Params
+from app.flows.plan import rendered_kind
 from app.flows.templates import is_template
 
 _BY_PYDANTIC: Final = {
@@ -34,21 +35,9 @@ _BY_PYDANTIC: Final = {
 @cache
 def rendered_fields(model: type[Params]) -> Mapping[str, str]:
     """The params that are templates, by the name a file uses, with their kind (text, value or raw)."""
-    found = {}
-    for name, info in model.model_fields.items():
-        marks = [each for each in (*info.metadata, *_marks(info.annotation)) if isinstance(each, Rendered)]
-        if marks:
-            found[info.alias or name] = marks[0].kind
-    return found
-
-
-def _marks(annotation: Any) -> Iterator[Any]:
-    """Metadata inside a type: of `Template | None`, but not of the fields of a nested model."""
-    if get_origin(annotation) is Annotated:
-        yield from get_args(annotation)[1:]
-    for inner in get_args(annotation):
-        if get_args(inner):
-            yield from _marks(inner)
+    names = [info.alias or name for name, info in model.model_fields.items()]
+    kinds = [(name, rendered_kind(model, name)) for name in names]
+    return {name: kind for name, kind in kinds if kind is not None}
 
 
 def params(graph: Graph, node: Node) -> Iterator[Problem]:
@@ -58,7 +47,7 @@ def params(graph: Graph, node: Node) -> Iterator[Problem]:
         return
     model_complaints = list(_by_model(node, node_type, raw))
     yield from model_complaints
-    for place, condition in _conditions(node_type.params, raw, ""):
+    for place, condition in conditions_of(node_type.params, raw):
         for code, inner, values in conditions.problems(condition, place):
             yield Problem(code, node=node.id, param=inner, context=values)
     said = {problem.param for problem in model_complaints}
@@ -120,7 +109,7 @@ def _place(loc: tuple[Any, ...], raw: Mapping[str, Any], rendered: Mapping[str, 
     return place_of(steps), is_open
 
 
-def _conditions(model: type[BaseModel], raw: Any, place: str) -> Iterator[tuple[str, Any]]:
+def conditions_of(model: type[BaseModel], raw: Any, place: str = "") -> Iterator[tuple[str, Any]]:
     """Every condition of these params with its place, also inside lists of nested models."""
     if not isinstance(raw, Mapping):
         return
@@ -132,7 +121,7 @@ def _conditions(model: type[BaseModel], raw: Any, place: str) -> Iterator[tuple[
             yield here, value
         elif nested is not None and isinstance(value, list | tuple):
             for index, item in enumerate(value):
-                yield from _conditions(nested, item, f"{here}[{index}]")
+                yield from conditions_of(nested, item, f"{here}[{index}]")
 
 
 @cache

@@ -5,36 +5,46 @@ from typing import Any, Final
 
 from app.flows.check.certainty import Certainty
 from app.flows.check.graph import Graph
-from app.flows.check.params import rendered_fields
+from app.flows.check.params import conditions_of, rendered_fields
 from app.flows.check.problem import Problem
-from app.flows.check.schemas import Schema, Schemas, known_steps, missing_step
+from app.flows.check.schemas import Schemas
+from app.flows.check.shapes import ERROR, Path, Schema, constant, known_steps, missing_step
+from app.flows.conditions import comparisons
 from app.flows.document import Node
+from app.flows.node_type import NodeType
 from app.flows.templates import Reference, TemplateError, compile_value, is_template, strings
 
-_RUN: Final[Schema] = {"type": "object", "properties": {"id": {}, "started_at": {}}}
 _INSIDE: Final = frozenset({"item", "index", "outer", "iteration"})
 _BROUGHT: Final = frozenset({"contact", "lead", "conversation"})
+# What `exists` is there to ask: these are answered, where anything else that reads the value fails.
+_ABSENT: Final = frozenset(
+    {
+        "reference.may_be_skipped",
+        "reference.may_be_error",
+        "reference.not_in_default",
+        "reference.may_be_unset",
+    }
+)
 _ROOTS: Final = ("input", "trigger", "nodes", "state", "run", *sorted(_INSIDE | _BROUGHT))
 
 
 class References:
     """The checks of one flow's references."""
 
-    def __init__(self, graph: Graph) -> None:
-        self._graph = graph
-        self._schemas = Schemas(graph)
-        self._certainty = Certainty(graph)
+    def __init__(self, graph: Graph, schemas: Schemas, certainty: Certainty) -> None:
+        self._graph, self._schemas, self._certainty = graph, schemas, certainty
 
     def problems(self, node: Node) -> Iterator[Problem]:
         node_type, params = self._graph.types[node.id], self._graph.params[node.id]
         if node_type is None or params is None:
             return
+        asked = tuple(_asked_for(node_type, params))
         for name in rendered_fields(node_type.params):
             if name in params:
-                yield from self._strings(node, name, params[name])
+                yield from self._strings(node, name, params[name], asked)
         yield from self._assigned(node, params)
 
-    def _strings(self, node: Node, name: str, value: Any) -> Iterator[Problem]:
+    def _strings(self, node: Node, name: str, value: Any, asked: tuple[str, ...]) -> Iterator[Problem]:
         for place, source in strings(value, name):
             if not is_template(source):
                 continue
@@ -50,8 +60,13 @@ class References:
                 found = self._reference(node, reference)
                 if found is not None:
                     code, context = found
+                    if code in _ABSENT and any(
+                        place == each or place.startswith(f"{each}[") for each in asked
+                    ):
+                        continue
                     yield Problem(
                         code,
+                        "warning" if code == "reference.not_in_default" else "error",
                         node=node.id,
                         param=place,
                         range=(reference.start, reference.end),
@@ -72,8 +87,7 @@ class References:
             return None
         if root not in _ROOTS:
             return "reference.unknown_name", {"name": str(root), "known": ", ".join(_ROOTS[:5])}
-        schemas = {"input": self._schemas.input(node.id), "run": _RUN}
-        return self._field(schemas[str(root)] if root in schemas else self._trigger(node), rest, reference)
+        return self._field(self._schemas.at(node.id, (root,)), rest, reference)
 
     def _node(self, node: Node, reference: Reference) -> tuple[str, dict[str, Any]] | None:
         rest = reference.path[1:]
@@ -92,7 +106,27 @@ class References:
             return None
         if not self._certainty.surely_ran(wanted, before=node.id) and node.id in graph.reachable:
             return "reference.may_be_skipped", {"name": wanted}
-        return self._field(self._schemas.output(wanted), rest[1:], reference)
+        return self._failed(node, wanted, rest[1:]) or self._field(
+            self._schemas.output(wanted, node.id), rest[1:], reference
+        )
+
+    def _failed(self, node: Node, wanted: str, rest: Path) -> tuple[str, dict[str, Any]] | None:
+        """A field that is not there where the node failed: its output is then the error, or the policy's default."""
+        policy = self._graph.nodes[wanted].policy
+        if (
+            not rest
+            or policy.on_error == "fail"
+            or not self._graph.nodes[wanted].enabled
+            or policy.mock is not None
+        ):
+            return None
+        if policy.on_error == "default":
+            lacks = missing_step(constant(policy.default), rest) is not None
+            return ("reference.not_in_default", {"name": wanted}) if lacks else None
+        certainty = self._certainty
+        if certainty.surely_left_well(wanted, node.id) or certainty.surely_failed(wanted, node.id):
+            return None
+        return ("reference.may_be_error", {"name": wanted}) if missing_step(ERROR, rest) is not None else None
 
     def _around(
         self, node: Node, root: str, rest: tuple[str | int, ...], reference: Reference
@@ -117,13 +151,6 @@ class References:
             return None
         return "reference.unknown_state", {"name": str(rest[0])}
 
-    def _trigger(self, node: Node) -> Schema:
-        """The output of the one trigger that leads here."""
-        graph = self._graph
-        bits = graph.upstream.get(node.id, 0) | graph.bit[node.id]
-        leading = [each for each in graph.triggers if bits & graph.bit[each]]
-        return self._schemas.output(leading[0]) if len(leading) == 1 else {}
-
     def _field(
         self, schema: Schema, rest: tuple[str | int, ...], reference: Reference
     ) -> tuple[str, dict[str, Any]] | None:
@@ -145,3 +172,11 @@ class References:
                     param=f"assign.{target}",
                     context={"name": name, "path": str(target)},
                 )
+
+
+def _asked_for(node_type: NodeType, params: Mapping[str, Any]) -> Iterator[str]:
+    """Places whose value is asked for by `exists` or `not_exists`."""
+    for place, condition in conditions_of(node_type.params, params):
+        for where, op, _, _ in comparisons(condition, place):
+            if op in ("exists", "not_exists"):
+                yield f"{where}.left"
