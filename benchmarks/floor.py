@@ -8,9 +8,11 @@ from typing import Any
 import aiohttp
 import httpx
 from fastapi import FastAPI
+from starlette.responses import StreamingResponse
 
 MODEL = os.environ.get("DEMO_LLM_URL", "")
 BODY = {"model": "bench", "messages": [{"role": "user", "content": "Hello"}]}
+STREAMED = {**BODY, "stream": True}
 clients: dict[str, Any] = {}
 
 
@@ -35,6 +37,26 @@ async def with_httpx() -> Any:
 async def with_aiohttp() -> Any:
     async with clients["aiohttp"].post(f"{MODEL}/chat/completions", json=BODY) as response:
         return (await response.json())["choices"][0]["message"]
+
+
+@app.post("/httpx/stream")
+async def stream_with_httpx() -> StreamingResponse:
+    async def pieces() -> AsyncIterator[bytes]:
+        async with clients["httpx"].stream("POST", f"{MODEL}/chat/completions", json=STREAMED) as response:
+            async for piece in response.aiter_raw():
+                yield piece
+
+    return StreamingResponse(pieces(), media_type="text/event-stream")
+
+
+@app.post("/aiohttp/stream")
+async def stream_with_aiohttp() -> StreamingResponse:
+    async def pieces() -> AsyncIterator[bytes]:
+        async with clients["aiohttp"].post(f"{MODEL}/chat/completions", json=STREAMED) as response:
+            async for piece in response.content.iter_any():
+                yield piece
+
+    return StreamingResponse(pieces(), media_type="text/event-stream")
 
 
 @app.get("/")

@@ -1,24 +1,64 @@
-"""Latency at 1, throughput at 50, and the CPU that each part of the product spent meanwhile."""
+"""Latency of one call after another, throughput of many at once, and the CPU that processes spent meanwhile."""
 
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 _TICK_MS = 1000 / os.sysconf("SC_CLK_TCK")
 Call = Callable[[], Awaitable[None]]
+Parts = Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
-    """Times in milliseconds. `cpu_ms` is what the measured processes spent on one call at concurrency 50."""
+class Rate:
+    """Calls a second, and the CPU in milliseconds that each part spent on one of them."""
 
-    p50_ms: float
-    p95_ms: float
     per_s: float
-    cpu_ms: float
+    cpu_ms: Mapping[str, float]
+
+    @property
+    def whole_cpu_ms(self) -> float:
+        return sum(self.cpu_ms.values())
+
+
+class Samples:
+    """What the rounds gave, by name."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, list[float]] = {}
+
+    def add(self, name: str, value: float) -> None:
+        self._values.setdefault(name, []).append(value)
+
+    def add_rate(self, name: str, rate: Rate) -> None:
+        """As `name.per_s`, `name.cpu_ms`, and `name.cpu_ms.<part>` where there are several."""
+        self.add(f"{name}.per_s", rate.per_s)
+        self.add(f"{name}.cpu_ms", rate.whole_cpu_ms)
+        for part, spent in rate.cpu_ms.items():
+            self.add(f"{name}.cpu_ms.{part}", spent)
+
+    def last(self, name: str) -> float:
+        return self._values[name][-1]
+
+    def spread(self, name: str) -> "Spread":
+        values = self._values[name]
+        return Spread(median(values), min(values), max(values))
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._values
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """The median of several rounds, the lowest and the highest: a noisy neighbour shows in the distance."""
+
+    median: float
+    low: float
+    high: float
 
 
 def percentile(times: Iterable[float], share: float) -> float:
@@ -26,7 +66,7 @@ def percentile(times: Iterable[float], share: float) -> float:
     return ordered[min(int(len(ordered) * share), len(ordered) - 1)]
 
 
-async def alone(call: Call, times: int, warm: int = 10) -> list[float]:
+async def alone(call: Call, times: int, warm: int = 3) -> list[float]:
     """Milliseconds of each of `times` calls, one after another."""
     for _ in range(warm):
         await call()
@@ -38,29 +78,53 @@ async def alone(call: Call, times: int, warm: int = 10) -> list[float]:
     return taken
 
 
-async def together(call: Call, times: int, at_once: int = 50) -> float:
-    """Calls a second with `at_once` under way."""
-    left = times
+async def together(
+    call: Call, parts: Parts, at_once: int = 50, warm_s: float = 0.5, for_s: float = 2.0
+) -> Rate:
+    """The rate while `at_once` calls are always under way: what ends within the window counts."""
+    ended, stopping = 0, False
 
-    async def worker() -> None:
-        nonlocal left
-        while left > 0:
-            left -= 1
+    async def caller() -> None:
+        nonlocal ended
+        while not stopping:
             await call()
+            ended += 1
 
-    began = time.perf_counter()
-    await asyncio.gather(*(worker() for _ in range(at_once)))
-    return times / (time.perf_counter() - began)
+    callers = [asyncio.create_task(caller()) for _ in range(at_once)]
+    failed = asyncio.gather(*callers)
+    await asyncio.wait({failed}, timeout=warm_s)
+    ended, began, before = 0, time.perf_counter(), _by_part(parts)
+    await asyncio.wait({failed}, timeout=for_s)
+    count, took_s, after = ended, time.perf_counter() - began, _by_part(parts)
+    stopping = True
+    await failed
+    return Rate(count / took_s, {part: (after[part] - before[part]) / max(count, 1) for part in parts})
 
 
-async def figures(call: Call, pids: set[int], *, single: int, many: int) -> Figures:
-    """Everything about one call. The CPU of `pids` and their descendants counts."""
-    times = await alone(call, single)
-    await together(call, min(many, 100))
-    before = cpu_ms(pids)
-    per_s = await together(call, many)
-    spent = cpu_ms(pids) - before
-    return Figures(percentile(times, 0.5), percentile(times, 0.95), per_s, spent / many)
+async def idle(parts: Parts, for_s: float) -> dict[str, float]:
+    """Milliseconds of CPU that each part spends in a second while nobody asks anything."""
+    before, began = _by_part(parts), time.perf_counter()
+    await asyncio.sleep(for_s)
+    took_s, after = time.perf_counter() - began, _by_part(parts)
+    return {part: (after[part] - before[part]) / took_s for part in parts}
+
+
+def speed_ms() -> float:
+    """CPU that a fixed piece of work takes: how fast this machine is at this moment."""
+    began = time.process_time()
+    text = ""
+    for number in range(100_000):
+        text = f"{number}{text[:20]}"
+    return (time.process_time() - began) * 1000
+
+
+def memory_mb(pid: int) -> float:
+    """Resident memory of a process and its descendants."""
+    return sum(_resident_kb(each) for each in family({pid})) / 1024
+
+
+def _by_part(parts: Parts) -> dict[str, float]:
+    return {part: cpu_ms({pid}) for part, pid in parts.items()}
 
 
 def cpu_ms(pids: set[int]) -> float:
@@ -107,3 +171,11 @@ def _stat(pid: int) -> list[str]:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return []
+
+
+def _resident_kb(pid: int) -> int:
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("VmRSS:")), 0)

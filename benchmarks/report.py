@@ -1,56 +1,115 @@
-"""The figures as a table, and their place in the documentation."""
+"""The figures as tables, and their places in the documentation."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.measure import Figures
-
-BEGIN, END = "<!-- figures: written by `make bench` -->", "<!-- end of figures -->"
+from benchmarks.measure import Samples, Spread
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    floors: dict[str, Figures]
-    chat: Figures
-    raw_first_token_ms: float
-    first_token_ms: float
-    chain_200_ms: float
-    join_ms: float
-    map_1000_ms: float
-    second_start_s: float
+class Row:
+    """One figure: its goal (`most` or `least`), the figures of the floor (`name, key`) and the CPU beside it."""
 
-    def table(self, machine: str) -> str:
-        """Markdown. The client and the model run on the same cores."""
-        rows = [(f"floor: FastAPI + {name}", found) for name, found in self.floors.items()]
-        rows.append(("**chat run through the API**", self.chat))
-        lines = [
-            f"One run of `make bench`, {machine}, a zero-latency model and the client on the same cores.",
-            "",
-            "| | p50 / p95 ms at 1 | runs/s at 50 | CPU ms a run |",
-            "|---|---|---|---|",
-        ]
-        lines += [
-            f"| {name} | {each.p50_ms:.1f} / {each.p95_ms:.1f} | {each.per_s:.0f} | {each.cpu_ms:.1f} |"
-            for name, each in rows
-        ]
-        overhead = self.first_token_ms - self.raw_first_token_ms
-        lines += [
-            "",
-            "| | |",
-            "|---|---|",
-            f"| first streamed token: the model alone | {self.raw_first_token_ms:.1f} ms |",
-            f"| first streamed token: a chat run | {self.first_token_ms:.1f} ms (+{overhead:.1f}) |",
-            f"| chain of 200 `logic.set` nodes with a template, p50 | {self.chain_200_ms:.1f} ms |",
-            f"| four branches and their join, p50 | {self.join_ms:.1f} ms |",
-            f"| map over 1,000 items through `logic.set`, p50 | {self.map_1000_ms:.1f} ms |",
-            f"| second start with data, until ready | {self.second_start_s:.1f} s |",
-        ]
-        return "\n".join(lines)
+    label: str
+    key: str
+    unit: str = "ms"
+    most: float | None = None
+    least: float | None = None
+    floors: tuple[tuple[str, str], ...] = ()
+    cpu: str = ""
 
 
-def write(path: Path, table: str) -> None:
-    """Put the table between the marks, everything around it untouched."""
-    text = path.read_text(encoding="utf-8") if path.exists() else f"# Performance\n\n{BEGIN}\n{END}\n"
-    head, _, rest = text.partition(BEGIN)
-    _, _, tail = rest.partition(END)
-    path.write_text(f"{head}{BEGIN}\n{table}\n{END}{tail}", encoding="utf-8")
+def _floors(stem: str, figure: str) -> tuple[tuple[str, str], ...]:
+    return tuple((name, f"floor.{name}{stem}.{figure}") for name in ("aiohttp", "httpx"))
+
+
+SHORT: Sequence[Row] = (
+    Row("chat run through the API, p50 at 1", "chat.p50", most=12, floors=_floors("", "p50")),
+    Row("the same, p95 at 1", "chat.p95", floors=_floors("", "p95")),
+    Row("the same, at 50", "chat.per_s", "runs/s", least=350, floors=_floors("", "per_s"), cpu="chat"),
+    Row(
+        "the same streamed and read to the end, at 50",
+        "stream.per_s",
+        "runs/s",
+        least=250,
+        floors=_floors(".stream", "per_s"),
+        cpu="stream",
+    ),
+    Row("of these: ended before their reader came, so without pieces", "stream.without_text", "%"),
+    Row(
+        "a model that takes 50–350 ms, 100 in flight, one worker process",
+        "slow.per_s",
+        "runs/s",
+        least=250,
+        floors=(("the model", "floor.slow.per_s"),),
+        cpu="slow",
+    ),
+    Row("first token over the raw call, p50", "token.over", most=12, floors=(("the raw call", "token.raw"),)),
+    Row("chain of 200 `logic.set` with templates, p50", "chain.p50", most=25),
+    Row("four branches and their join, p50", "join.p50", most=12),
+    Row("map over 1,000 items through `logic.set`, p50", "map.p50", most=100),
+    Row("chain of 10 nodes, p50", "chain.10", cpu="chain.10"),
+    Row("chain of 100 nodes, p50", "chain.100", cpu="chain.100"),
+    Row("chain of 1,000 nodes, p50", "chain.1000", cpu="chain.1000"),
+    Row("each node more, from 10 to 100 nodes", "node.short", cpu="node.short"),
+    Row("each node more, from 100 to 1,000 nodes (the same is flat)", "node.long", cpu="node.long"),
+    Row("second start with data, until ready", "second_start", "s"),
+    Row("CPU of a fixed piece of Python, to compare machines", "speed"),
+)
+
+
+def table(rows: Sequence[Row], found: Samples) -> str:
+    """Markdown, of the rows that were measured. A figure in bold misses its goal."""
+    lines = ["| | goal | floor | median | min–max | CPU ms a run |", "|---|---|---|---|---|---|"]
+    for row in (each for each in rows if each.key in found):
+        spread = found.spread(row.key)
+        known = [(name, found.spread(key)) for name, key in row.floors if key in found]
+        floors = ", ".join(f"{_number(each.median)} ({name})" for name, each in known)
+        cpu = _number(found.spread(f"{row.cpu}.cpu_ms").median) if row.cpu else ""
+        value = f"{_number(spread.median)} {row.unit}"
+        lines.append(
+            f"| {row.label} | {_goal(row)} | {floors} | {value if _met(row, spread) else f'**{value}**'} "
+            f"| {_number(spread.low)}–{_number(spread.high)} | {cpu} |"
+        )
+    return "\n".join(lines)
+
+
+def cpu_by_part(names: dict[str, str], found: Samples) -> str:
+    """Markdown: where the CPU of a run goes. `names` are keys and labels of rates."""
+    parts = ("worker", "web", "postgres", "valkey")
+    known = {key: label for key, label in names.items() if f"{key}.cpu_ms" in found}
+    lines = [f"| CPU ms a run | {' | '.join(parts)} |", "|---|" + "---|" * len(parts)]
+    for key, label in known.items():
+        spent = [_number(found.spread(f"{key}.cpu_ms.{part}").median) for part in parts]
+        lines.append(f"| {label} | {' | '.join(spent)} |")
+    return "\n".join(lines)
+
+
+def _goal(row: Row) -> str:
+    if row.most is not None:
+        return f"≤ {row.most:,g} {row.unit}"
+    return f"≥ {row.least:,g} {row.unit}" if row.least is not None else ""
+
+
+def _met(row: Row, spread: Spread) -> bool:
+    return (row.most is None or spread.median <= row.most) and (
+        row.least is None or spread.median >= row.least
+    )
+
+
+def _number(value: float) -> str:
+    if abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if abs(value) >= 1 else f"{value:.2g}"
+
+
+def write(path: Path, name: str, text: str) -> None:
+    """Put `text` between the marks of `name`, everything around it untouched."""
+    begin, end = f"<!-- {name}: written by `make bench` -->", f"<!-- end of {name} -->"
+    before = path.read_text(encoding="utf-8")
+    head, found, rest = before.partition(begin)
+    _, closed, tail = rest.partition(end)
+    if not found or not closed:
+        raise SystemExit(f"{path} has no place for {name}")
+    path.write_text(f"{head}{begin}\n{text}\n{end}{tail}", encoding="utf-8")

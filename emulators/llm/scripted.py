@@ -1,6 +1,7 @@
 """Models for tests and benchmarks: instant, failing, slow or hanging. Served only with `--test-models`."""
 
 import asyncio
+import random
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -11,8 +12,9 @@ from emulators.llm.dialogue import text_of
 
 BENCH_TEXT: Final = " ".join(f"token{number}" for number in range(20))
 SLOW_S: Final = 0.3
+_UNIFORM_S: Final = (0.05, 0.35)
 NAMES: Final = (
-    "echo", "bench", "slow", "hang", "empty", "not-json", "repairs", "refuse", "break-mid-stream", "hang-mid-stream",
+    "echo", "bench", "uniform", "slow", "hang", "empty", "not-json", "repairs", "refuse", "break-mid-stream", "hang-mid-stream",
     "error-400", "error-401", "error-404", "error-429", "error-500", "error-503", "error-context",
 )  # fmt: skip
 _FAILURES: Final[Mapping[str, tuple[int, str, str, str | None]]] = {
@@ -45,10 +47,12 @@ async def message(name: str, body: Mapping[str, Any]) -> dict[str, Any]:
     """What a scripted model says."""
     if name == "slow":
         await asyncio.sleep(SLOW_S)
+    if name == "uniform":
+        await asyncio.sleep(random.uniform(*_UNIFORM_S))  # noqa: S311 - a latency
     if name == "refuse":
         return {"content": None, "refusal": "I cannot help with that."}
     last = text_of(body["messages"][-1].get("content"))
     if name == "repairs":
         return {"content": '{"name": "Ann"}' if "Answer again" in last else '{"nom": "Ann"}'}
-    said = {"empty": "", "not-json": "certainly {not json", "bench": BENCH_TEXT}
+    said = {"empty": "", "not-json": "certainly {not json", "bench": BENCH_TEXT, "uniform": BENCH_TEXT}
     return {"content": said.get(name, last)}

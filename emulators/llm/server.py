@@ -66,7 +66,7 @@ async def _stream(
         headers={"Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-cache"}
     )
     await response.prepare(request)
-    if body["model"] == "bench":
+    if body["model"] in ("bench", "uniform"):
         await response.write(b"".join(wire.chunks(body, message)))
         return response
     pause = {ASSISTANT: _TYPING_S, "slow": scripted.SLOW_S / 5}.get(body["model"], 0)
