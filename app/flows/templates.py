@@ -95,8 +95,10 @@ def compile_value(raw: Any) -> Compiled:
     return Compiled(lambda _scope: raw, (), constant=True)
 
 
-def single_path(source: str) -> tuple[Step, ...] | None:
-    """The path of a string that is exactly one `{{ path }}` without filters; None for any other string."""
+def single_path(source: Any) -> tuple[Step, ...] | None:
+    """The path of a string that is exactly one `{{ path }}` without filters; None for any other value."""
+    if not is_template(source):
+        return None
     parsed = _parse(source)
     return None if isinstance(parsed, TemplateError) else parsed.path
 

@@ -12,7 +12,7 @@ from app.flows.node_type import Params
 
 _FREE: Final = (BeforeValidator, PlainValidator, WrapValidator)
 # A value of any kind becomes a text but null, which stays what it is.
-_TEXTED: Final[Schema] = {"type": ["string", "number", "boolean", "array", "object"]}
+TEXTED: Final[Schema] = {"type": ["string", "number", "boolean", "array", "object"]}
 
 
 @cache
@@ -31,7 +31,7 @@ def wanted_by(model: type[Params]) -> Mapping[str, Schema]:
         takes = kinds(schema)
         if kind == "text":
             if takes is not None and "null" not in takes:
-                found[name] = _TEXTED
+                found[name] = TEXTED
         elif takes is not None and takes != KINDS:
             free = any(_converted(info.annotation))
             found[name] = {"type": schema["type"]} if free and "type" in schema else {} if free else schema

@@ -30,6 +30,7 @@ _BY_PYDANTIC: Final = {
     "less_than": "params.out_of_range",
     "less_than_equal": "params.out_of_range",
 }
+_CONDITIONS: Final = frozenset({"when", "while", "until", "match"})
 
 
 @cache
@@ -85,7 +86,7 @@ def _by_model(node: Node, node_type: NodeType, raw: Mapping[str, Any]) -> Iterat
 
 def _conditional(place: str, kind: str) -> bool:
     """A condition that is no object is said once, by the conditions' own check."""
-    return place.endswith(".when") and kind != "missing"
+    return place.rpartition(".")[2] in _CONDITIONS and kind != "missing"
 
 
 def _place(loc: tuple[Any, ...], raw: Mapping[str, Any], rendered: Mapping[str, str]) -> tuple[str, bool]:
@@ -114,7 +115,7 @@ def conditions_of(model: type[BaseModel], raw: Any, place: str = "") -> Iterator
     if not isinstance(raw, Mapping):
         return
     for name, kind, nested in _condition_fields(model):
-        if name not in raw:
+        if raw.get(name) is None:
             continue
         here, value = (f"{place}.{name}" if place else name), raw[name]
         if kind == "condition":
@@ -139,8 +140,10 @@ def _condition_fields(model: type[BaseModel]) -> tuple[tuple[str, str, type[Base
 
 
 def _is_condition(info: FieldInfo) -> bool:
-    extra = info.json_schema_extra
-    return isinstance(extra, dict) and extra.get("x-template") == "condition"
+    """Whether a field is a condition, or one that may be left out."""
+    marks = [each for part in get_args(info.annotation) for each in getattr(part, "__metadata__", ())]
+    extras = [each.json_schema_extra for each in (info, *marks) if isinstance(each, FieldInfo)]
+    return any(isinstance(each, dict) and each.get("x-template") == "condition" for each in extras)
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:

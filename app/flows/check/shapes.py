@@ -38,6 +38,8 @@ _KIND: Final = {
     "array": "list", "object": "object",
 }  # fmt: skip
 KINDS: Final = frozenset(_KIND.values())
+_ONE_KIND: Final = {name: frozenset({kind}) for name, kind in _KIND.items()}
+_COMBINED: Final = ("anyOf", "oneOf", "allOf", "$ref")
 _MOST_OPTIONS: Final = 40
 _DEEPEST: Final = 24
 
@@ -51,6 +53,8 @@ def resolved(schema: Any) -> Schema:
 
 def options(schema: Any) -> list[Schema]:
     """The alternatives of a schema."""
+    if isinstance(schema, dict) and schema.keys().isdisjoint(_COMBINED):
+        return [schema]
     found: list[Schema] = []
     stack = [schema]
     while stack:
@@ -69,8 +73,11 @@ def options(schema: Any) -> list[Schema]:
 
 def union(schemas: Iterable[Schema]) -> Schema:
     """What is one of these."""
+    parts = list(schemas)
+    if len(parts) == 1:
+        return parts[0]
     found: list[Schema] = []
-    for schema in schemas:
+    for schema in parts:
         for option in options(schema):
             if not option:
                 return ANYTHING
@@ -93,6 +100,9 @@ def kinds(schema: Schema) -> frozenset[str] | None:
     """The kinds of value it allows, named as conditions name them; None where it may be any."""
     if not schema:
         return None
+    only = schema.get("type")
+    if isinstance(only, str) and schema.keys().isdisjoint(_COMBINED) and "nullable" not in schema:
+        return _ONE_KIND.get(only)
     found: set[str] = set()
     for option in options(schema):
         declared = option.get("type")
@@ -140,7 +150,7 @@ def known_steps(schema: Schema) -> list[str]:
 
 def properties(option: Schema) -> Mapping[str, Any]:
     found = option.get("properties")
-    return found if isinstance(found, Mapping) else {}
+    return found if isinstance(found, dict) else {}
 
 
 def required(option: Schema) -> list[str]:
@@ -220,10 +230,10 @@ def _inside(option: Schema, step: str | int) -> Schema | None:
         return _items(option) if isinstance(step, int) or step in ("first", "last") else None
     if isinstance(kind, str) and kind in _SCALARS:
         return INTEGER if kind == "string" and step == "size" else None
-    named = option.get("properties")
-    if str(step) in properties(option):
-        inner = properties(option)[str(step)]
-        return inner if isinstance(inner, Mapping) else ANYTHING
+    named = properties(option)
+    if step in named:
+        inner = named[str(step)]
+        return inner if isinstance(inner, dict) else ANYTHING
     additional = option.get("additionalProperties")
     if isinstance(additional, Mapping):
         return additional
@@ -231,9 +241,7 @@ def _inside(option: Schema, step: str | int) -> Schema | None:
         return ANYTHING
     if isinstance(kind, list) and set(kind) - {"object"} - _SCALARS:
         return ANYTHING
-    if isinstance(named, Mapping) and (named or additional is False):
-        return None
-    return None if additional is False else ANYTHING
+    return None if named or additional is False else ANYTHING
 
 
 def _refers(schema: Any, depth: int = 0) -> bool:

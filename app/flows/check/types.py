@@ -4,12 +4,12 @@ Said only where it is certain. What may be anything (the JSON of an HTTP answer)
 or filters around its path is a text, a whole number is a number.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from app.flows.check.fit import Clash, clash, closed, misfit
 from app.flows.check.graph import Graph
-from app.flows.check.model_schemas import wanted_by
+from app.flows.check.model_schemas import TEXTED, wanted_by
 from app.flows.check.params import conditions_of
 from app.flows.check.problem import Problem
 from app.flows.check.schemas import Schemas
@@ -27,9 +27,10 @@ from app.flows.check.shapes import (
 )
 from app.flows.conditions import OPS, UNARY, comparisons, never_alike
 from app.flows.document import Node
-from app.flows.node_type import NodeType
-from app.flows.templates import TemplateError, compile_value, is_template
+from app.flows.node_type import Call
+from app.flows.templates import TemplateError, compile_value, is_template, single_path
 
+Wants = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 _CODES: Final = {
     "kind": "reference.type_mismatch",
     "value": "reference.type_mismatch",
@@ -50,27 +51,29 @@ class Types:
         if node_type is None or params is None:
             return
         for name, wanted in wanted_by(node_type.params).items():
-            if name in params:
+            if name in params and (wanted is not TEXTED or single_path(params[name])):
                 yield from self._fits(node, params[name], wanted, name, converts=True)
-        yield from self._own(node, node_type, params)
-        yield from self._called(node, node_type, params)
-        yield from self._assigned(node, params)
+        if node_type.wants is not None:
+            yield from self._own(node, node_type.wants, params)
+        if node_type.calls is not None:
+            yield from self._called(node, node_type.calls(params))
+        if "assign" in params:
+            yield from self._assigned(node, params["assign"])
         for place, condition in conditions_of(node_type.params, params):
             yield from self._compared(node, condition, place)
 
-    def _own(self, node: Node, node_type: NodeType, params: Mapping[str, Any]) -> Iterator[Problem]:
+    def _own(self, node: Node, wants: Wants, params: Mapping[str, Any]) -> Iterator[Problem]:
         """What the type itself asks of a rendered param."""
         try:
-            wants = node_type.wants(params) if node_type.wants else {}
+            asked = wants(params)
         except Exception:  # params of any shape stand in an unfinished document
             return
-        for name, wanted in wants.items():
+        for name, wanted in asked.items():
             if name in params:
                 yield from self._fits(node, params[name], wanted, name)
 
-    def _called(self, node: Node, node_type: NodeType, params: Mapping[str, Any]) -> Iterator[Problem]:
+    def _called(self, node: Node, call: Call | None) -> Iterator[Problem]:
         """What the called flow takes."""
-        call = node_type.calls(params) if node_type.calls else None
         contract = self._schemas.called.get((str(call.flow), str(call.version))) if call else None
         if call is None or contract is None:
             return
@@ -78,9 +81,8 @@ class Types:
             yield Problem("call.not_callable", node=node.id, param=call.param)
         yield from self._fits(node, call.input, contract.inputs, call.param)
 
-    def _assigned(self, node: Node, params: Mapping[str, Any]) -> Iterator[Problem]:
+    def _assigned(self, node: Node, assign: Any) -> Iterator[Problem]:
         """Assignments of another type than the state declares."""
-        assign = params.get("assign")
         for target, value in assign.items() if isinstance(assign, Mapping) else ():
             declared = self._schemas.state(str(target).removeprefix("state."))
             place = f"assign.{target}"

@@ -196,7 +196,7 @@ def test_a_thousand_nodes_are_checked_while_a_person_types() -> None:
     assert found(document) == []
     quickest = 9.0
     for _ in range(5):
-        start = time.perf_counter()
+        start = time.process_time()
         found(document)
-        quickest = min(quickest, time.perf_counter() - start)
+        quickest = min(quickest, time.process_time() - start)
     assert quickest < 0.1, json.dumps({"seconds": quickest})
