@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from app.flows.check.bounds import bounds
 from app.flows.check.certainty import Certainty
 from app.flows.check.fit import fault
 from app.flows.check.graph import Graph
@@ -36,6 +37,7 @@ def check(flow: Flow, catalog: Catalog, called: Called = NOTHING_CALLED) -> list
         found += params(graph, node)
         found += references.problems(node)
         found += types.problems(node)
+        found += bounds(graph, schemas, node)
     for index, reason in faults(flow.tests):
         found.append(Problem("test.malformed", "warning", context={"index": index, "reason": reason}))
     return found

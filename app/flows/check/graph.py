@@ -77,6 +77,16 @@ class Graph:
         except Exception:  # params of any shape stand in an unfinished document
             return None
 
+    def effects(self, node: Node) -> str:
+        """The effect class of a node as it stands; a disabled or mocked one does nothing."""
+        node_type, params = self.types[node.id], self.params[node.id]
+        if node_type is None or not node.enabled or node.policy.mock is not None:
+            return "none"
+        try:
+            return node_type.effects_for(params or {})
+        except Exception:  # params of any shape stand in an unfinished document
+            return "none"
+
     def is_trigger(self, node_id: str) -> bool:
         node_type = self.types[node_id]
         return node_type.trigger if node_type else self.nodes[node_id].type.startswith("trigger.")

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from app.flows.check.graph import ERROR_PORT, Graph
-from app.flows.check.problem import Problem
+from app.flows.check.problem import Problem, Severity
+from app.flows.check.slots import slots_of
 from app.flows.document import Edge, Node
 
 # A rule may start from many events; these kinds have one trigger a person expects.
@@ -83,7 +84,6 @@ def _node(graph: Graph, node: Node) -> Iterator[Problem]:
         yield Problem("node.unreachable", "warning", node=node.id)
     yield from _parent(graph, node)
     yield from _join(graph, node)
-    yield from _bound(graph, node)
     yield from _policy(graph, node)
     yield from _ports(graph, node)
 
@@ -114,16 +114,6 @@ def _join(graph: Graph, node: Node) -> Iterator[Problem]:
         yield Problem("join.never_enough", node=node.id, param="n", context=context)
 
 
-def _bound(graph: Graph, node: Node) -> Iterator[Problem]:
-    """Something that acts on the world, once for each of an unknown number of items."""
-    if _effects(graph, node) not in ("idempotent", "unsafe"):
-        return
-    for parent in graph.containers(node.id):
-        container, params = graph.container(parent), graph.params[parent] or {}
-        if container is not None and container.items is not None and "max_parallel" not in params:
-            yield Problem("map.effects_unbounded", "warning", node=node.id, context={"map": parent})
-
-
 def _policy(graph: Graph, node: Node) -> Iterator[Problem]:
     policy, node_type, params = node.policy, graph.types[node.id], graph.params[node.id]
     if policy.on_error == "port" and not any(
@@ -134,21 +124,15 @@ def _policy(graph: Graph, node: Node) -> Iterator[Problem]:
         yield Problem("policy.no_default", "warning", node=node.id)
     if node_type is None or params is None:
         return
-    if policy.retry.max and not policy.mock and _effects(graph, node) == "unsafe":
+    if policy.retry.max and not policy.mock and graph.effects(node) == "unsafe":
         yield Problem("policy.retry_of_unsafe", "warning", node=node.id)
-    slot = params.get("credential")
-    if isinstance(slot, str) and slot:
-        known = [each.slot for each in graph.flow.requires.credentials]
+    known = {each.slot for each in graph.flow.requires.credentials}
+    for param, slot in slots_of(params):
         if slot not in known:
-            yield Problem("credential.unknown_slot", node=node.id, param="credential", context={"slot": slot})
-
-
-def _effects(graph: Graph, node: Node) -> str:
-    node_type, params = graph.types[node.id], graph.params[node.id]
-    try:
-        return node_type.effects_for(params or {}) if node_type else "none"
-    except Exception:  # params of any shape stand in an unfinished document
-        return "none"
+            severity: Severity = "error" if param == "credential" else "warning"
+            yield Problem(
+                "credential.unknown_slot", severity, node=node.id, param=param, context={"slot": slot}
+            )
 
 
 def _ports(graph: Graph, node: Node) -> Iterator[Problem]:

@@ -63,6 +63,7 @@ LOOP = {
     "type": "logic.loop",
     "params": {"until": {"left": "{{ iteration }}", "op": "gte", "right": 2}},
 }
+LLM = {"id": "llm", "type": "ai.llm", "params": {"model": "m", "prompt": "p"}}
 JOIN = {"id": "j", "type": "logic.join"}
 
 
@@ -124,8 +125,11 @@ CASES: dict[str, tuple[Flow, dict[str, Any]]] = {
     "an item's port leads outside": (mapped(say("b"), edges="t>each each.item>b"), {"code": "edge.crosses_border", "node": "b"}),
     "containers in each other": (flow(CHAT, EACH | {"parent": "loop"}, LOOP | {"parent": "each"}), {"code": "parent.cycle", "node": "each"}),
     "trigger in a body": (mapped(inner("x"), CHAT | {"id": "u", "parent": "each"}), {"code": "trigger.inside", "node": "u"}),
+    "model calls without a bound or a budget": (flow(CHAT, LOOP, LLM | {"parent": "loop"}, edges="t>loop loop.body>llm"), {"code": "budget.missing", "severity": "warning", "node": "llm"}),
+    "a webhook's slot": (flow({"id": "t", "type": "trigger.webhook", "params": {"path": "x", "auth": {"kind": "bearer", "credential": "door"}}}, kind="rule"), {"code": "credential.unknown_slot", "severity": "warning", "param": "auth.credential"}),
+    "a loop's condition": (flow(CHAT, LOOP | {"params": {"until": {"left": "a", "op": "like", "right": 1}}}, inner("x", "loop"), edges="t>loop loop.body>a"), {"code": "condition.unknown_op", "node": "loop", "param": "until.op"}),
     "empty body": (mapped(edges="t>each"), {"code": "container.empty", "severity": "warning", "node": "each"}),
-    "effects without a bound": (mapped(inner("x"), each=EACH | {"params": {"items": []}}), {"code": "map.effects_unbounded", "severity": "warning", "node": "a"}),
+    "effects without a bound": (mapped(inner("x"), each=EACH | {"params": {"items": "{{ input.rows }}"}}), {"code": "map.effects_unbounded", "severity": "warning", "node": "a"}),
     "the container from inside": (mapped(inner("{{ nodes.each.results }}")), {"code": "reference.still_open", "node": "a"}),
     "a body from outside": (mapped(inner("x"), say("b", "{{ nodes.a.text }}"), edges="t>each each.item>a each.done>b"), {"code": "reference.not_upstream", "node": "b"}),
     "field of an item": (mapped(inner("{{ item.colour }}")), {"code": "reference.unknown_field", "node": "a"}),
@@ -162,6 +166,11 @@ SOUND = {
     "an early join's own value": flow(CHAT, say("a"), say("b"), JOIN, say("c", "{{ input.text }} {{ trigger.message }}"), edges="t>a t>b a>j b>j j>c"),
     "names of the run": flow(CHAT, say("a", "{{ run.id }} {{ run.started_at }} {{ contact.name }}"), edges="t>a"),
     "a loop's own name": flow(CHAT, say("a", "{% for x in trigger.attachments %}{{ x.url }}{% endfor %}"), edges="t>a"),
+    "effects for each of a few": mapped(inner("x"), each=EACH | {"params": {"items": [1, 2, 3]}}),
+    "effects that do not happen": mapped(inner("x") | {"policy": {"mock": {}}}, each=EACH | {"params": {"items": "{{ input.rows }}"}}),
+    "effects for at most so many": flow(CALL, EACH | {"params": {"items": "{{ input.few }}"}}, inner("x"), edges="t>each each.item>a", kind="task", inputs={"type": "object", "properties": {"few": {"type": "array", "maxItems": 3}}}),
+    "model calls within a budget": flow(CHAT, LOOP, LLM | {"parent": "loop"}, edges="t>loop loop.body>llm", settings={"budget_usd": 1}),
+    "model calls that are counted": flow(CHAT, LOOP | {"params": {**LOOP["params"], "max_iterations": 3}}, LLM | {"parent": "loop"}, edges="t>loop loop.body>llm"),  # type: ignore[dict-item]
     "a template where a number is asked": flow(CHAT, {"id": "a", "type": "http.request", "params": {"url": "https://a.b", "query": "{{ trigger.contact }}"}}, edges="t>a"),
 }  # fmt: skip
 
