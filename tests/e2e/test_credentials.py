@@ -143,6 +143,7 @@ def test_the_line_for_a_terminal_starts_the_flow(page: Page, slot: str, kind: st
     assert ran.stdout == '"world"', ran.stdout + ran.stderr
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.get_by_test_id("webhook-url-copy").click()
+    expect(page.get_by_test_id("webhook-url-copy")).to_have_attribute("aria-label", "Copied")
     assert page.evaluate("navigator.clipboard.readText()") == page.get_by_test_id("webhook-url").inner_text()
 
 

@@ -102,7 +102,7 @@ function PublishForm({ onOpenChange, onTests }: Omit<Props, "open">): ReactNode 
               <span className="pm-optional">{t("field.optional")}</span>
             </label>
           </div>
-          <textarea id="publish-note" className="pm-input" rows={2} maxLength={2000} placeholder={t("publish.note.help")} data-testid="publish-note" value={note} onChange={(event) => setNote(event.target.value)} />
+          <textarea id="publish-note" className="pm-input" rows={2} maxLength={2000} autoFocus placeholder={t("publish.note.help")} data-testid="publish-note" value={note} onChange={(event) => setNote(event.target.value)} />
         </div>
         {refusal !== null && (
           <p className="pm-error" role="alert" data-testid="publish-refusal">
