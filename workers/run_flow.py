@@ -20,7 +20,7 @@ from app.core.settings import WorkerSettings
 from app.flows.drive import DriveResult, Fenced, drive
 from app.flows.node_type import ErrorKind
 from app.integrations import queue
-from app.realtime.publish import ENDED, NUDGES, RedisSink, flow_channel
+from app.realtime.publish import CANCELS, ENDED, NUDGES, RedisSink, flow_channel
 from app.repositories import leases
 from app.repositories.grouping import Grouped
 from app.repositories.journal import JournalWriter
@@ -78,7 +78,8 @@ class Runner:
 
     async def _drive(self, run: Claimed, cancel: asyncio.Event) -> None:
         snapshot, remembered = await self._pinned(run)
-        journal = RunJournal(self._writer, run, snapshot, run_started(run, snapshot, remembered), ring)
+        started = run_started(run, snapshot, remembered)
+        journal = RunJournal(self._writer, run, snapshot, started, ring, self._let_go)
         if run.attempts > ATTEMPTS:
             await self._fail(run, journal)
             await self._after_end(run, journal)
@@ -107,7 +108,8 @@ class Runner:
             journal,
             self.sink,
             self._wiring.perform(run, snapshot, self.sink, ring),
-            clock.now,
+            # Deadlines are kept by the database, so its clock is the run's.
+            clock.since(run.claimed_at),
             max_parallel=self._settings.steps_per_run,
             timeout_s=snapshot.flow.settings.timeout_s,
             cancel=cancel,
@@ -126,6 +128,11 @@ class Runner:
             if run.conversation_id and not run.seq and snapshot.conversation_variables():
                 _, remembered = await leases.conversation_state(session, run.conversation_id)
         return snapshot, remembered
+
+    async def _let_go(self, run_id: UUID) -> None:
+        """A called run that nobody waits for was asked to stop: whoever drives it hears so at once."""
+        self.sink.news(CANCELS, str(run_id))
+        await ring(run_id)
 
     async def _rest(self, run: Claimed, journal: RunJournal) -> None:
         """Hold no worker while waiting; go on at once when what it waits for is already there."""

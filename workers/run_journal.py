@@ -5,9 +5,8 @@ that goes into the same append.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import datetime
 from typing import Any, Final
-from uuid import UUID, uuid5
+from uuid import UUID
 
 import orjson
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -17,18 +16,16 @@ from app.core.db import unit_of_work
 from app.flows.drive import Fenced, Signal
 from app.models.conversations import Message
 from app.models.flow_runs import RunStatus
-from app.models.flow_waits import FlowWait
 from app.repositories import waits
 from app.repositories.journal import Append, End, JournalWriter, load_events, message_row
 from app.repositories.leases import Claimed
 from app.repositories.waits import SUBFLOW
 from app.services.chat import message_id, output_text
 from app.services.snapshots import Snapshot
+from workers.run_waits import RunWaits, kind_of, task_row, wait_row
 from workers.sub_runs import sub_run_row
 
 Event = Mapping[str, Any]
-Step = tuple[str, str]
-TAKEOVER: Final = "takeover"
 _LONGEST_WORD: Final = 64 * 1024
 _STEPS: Final = ("step.succeeded", "step.waiting")
 _ENDS = {
@@ -51,16 +48,14 @@ class RunJournal:
         snapshot: Snapshot,
         started: Event,
         ring: Callable[[UUID], Awaitable[None]],
+        let_go: Callable[[UUID], Awaitable[None]],
     ) -> None:
-        self._writer, self._run, self._ring = writer, run, ring
+        self._writer, self._run, self._ring, self._let_go = writer, run, ring, let_go
         self._seq = run.seq
         self._unsaved: list[Event] = [] if run.seq else [started]
         self._sent: list[Any] = list(run.messages)
         self._remembered = snapshot.conversation_variables() if run.conversation_id else frozenset()
-        self._waits: dict[Step, str] = {}
-        self._ever_waited = run.seq > 0
-        self._heard: dict[Step, UUID] = {}
-        self._given: set[UUID] = set()
+        self._waits = RunWaits(run.id, begun=run.seq > 0)
         self._steps: list[tuple[Any, ...]] | None = [] if run.options.get("told") and not run.seq else None
         self.settled = self.crowded = False
         self.end: End | None = None
@@ -73,29 +68,25 @@ class RunJournal:
             events = await load_events(session, self._run.id)
         if len(events) != self._seq:
             raise Fenced(run_id)
-        self._waits = open_waits(events)
+        self._waits.take(events)
         return events
 
     async def signals(self) -> list[Signal]:
         """What waiting steps have yet to hear, each signal once."""
         async with unit_of_work() as session:
             found = await waits.heard(session, self._run.id)
-        fresh = [each for each in found if each.id not in self._given]
-        self._given |= {each.id for each in fresh}
-        self._heard |= {(each.node, each.path): each.id for each in fresh}
-        return [Signal(each.node, each.path, each.value) for each in fresh]
+        return [Signal(each.node, each.path, each.value) for each in self._waits.hear(found)]
 
     async def rest(self, session: AsyncSession) -> bool:
         """Forget signals for steps that no longer wait. True when there is another to hear."""
-        stale = [signal for step, signal in self._heard.items() if signal in self._given]
-        if stale:
-            await waits.close(session, self._run.id, (), stale, ended=False)
+        if self._waits.stale:
+            await waits.close(session, self._run.id, (), self._waits.stale, ended=False)
         return bool(await waits.heard(session, self._run.id))
 
     @property
     def asks_people(self) -> bool:
         """Whether the run waits for more than the runs it called."""
-        return any(kind != SUBFLOW for kind in self._waits.values())
+        return self._waits.asks_people
 
     def last_word(self) -> bytes:
         """What those who wait for the run's end are told: its id, and for a chat run that ended in one go all that
@@ -130,16 +121,16 @@ class RunJournal:
             self._steps += [_in_short(event) for event in item.events if event["type"] in _STEPS]
         for row in item.sub_runs:
             await self._ring(row.id)
+        for run in written.cancelled:
+            await self._let_go(run)
 
     def _append(self, events: Sequence[Event]) -> Append:
         end = next((_end(event) for event in events if event["type"] in _ENDS), None)
         sent = [message for event in events for message in event.get("messages") or ()]
         rows = self._rows(sent, end)
         self._sent += sent
-        done, used, frees = self._over(events)
-        opened = [event for event in events if event["type"] == "step.waiting"]
-        self._waits |= {(event["node"], event["path"]): event["wait"]["kind"] for event in opened}
-        frees = frees or (end is not None and TAKEOVER in self._waits.values())
+        turn = self._waits.take(events, ends=end is not None)
+        opened = list(turn.opened.values())
         return Append(
             run_id=self._run.id,
             owner=self._run.lease_owner,
@@ -150,32 +141,19 @@ class RunJournal:
             message_rows=rows,
             conversation_id=self._run.conversation_id,
             state=self._memory(events),
-            sub_runs=[sub_run_row(self._run, event) for event in opened if event["wait"]["kind"] == SUBFLOW],
+            sub_runs=[sub_run_row(self._run, event) for event in opened if kind_of(event) == SUBFLOW],
             waits=[
                 *(wait_row(self._run, event) for event in opened),
                 *(task_row(self._run, event, task) for event in events for task in event.get("tasks") or ()),
             ],
-            done=done,
-            used=used,
-            holds=any(event["wait"]["kind"] == TAKEOVER for event in opened),
-            frees=frees,
-            waited=self._ever_waited or bool(done),
+            done=turn.done,
+            gone=turn.gone,
+            callees=turn.callees,
+            used=turn.used,
+            holds=turn.holds,
+            frees=turn.frees,
+            waited=self._waits.ever,
         )
-
-    def _over(self, events: Sequence[Event]) -> tuple[list[Step], list[UUID], bool]:
-        """Steps whose wait is over with these events, the signals that ended them, and whether one was a takeover."""
-        done: list[Step] = []
-        frees = False
-        for event in events:
-            if event["type"] not in ("step.succeeded", "step.failed", "step.waiting"):
-                continue
-            step = event["node"], event["path"]
-            kind = self._waits.pop(step, None)
-            if kind is not None:
-                self._ever_waited = True
-                done.append(step)
-                frees = frees or kind == TAKEOVER
-        return done, [self._heard.pop(step) for step in done if step in self._heard], frees
 
     def _memory(self, events: Sequence[Event]) -> dict[str, Any]:
         """What the conversation shall remember of these events' assignments. It knows nothing of simulations."""
@@ -214,54 +192,6 @@ class RunJournal:
 def _in_short(event: Event) -> tuple[Any, ...]:
     """As `repositories.flow_runs.answered` gives a step."""
     return event["type"], event["node"], event.get("usage"), (event.get("wait") or {}).get("kind")
-
-
-def open_waits(events: Sequence[Event]) -> dict[Step, str]:
-    """The kinds of waits without a result, by step."""
-    found: dict[Step, str] = {}
-    for event in events:
-        if event["type"] == "step.waiting":
-            found[event["node"], event["path"]] = event["wait"]["kind"]
-        elif event["type"] in ("step.succeeded", "step.failed"):
-            found.pop((event["node"], event["path"]), None)
-    return found
-
-
-def wait_row(run: Claimed, event: Event) -> FlowWait:
-    """A wait as a row that people, events and the clock find."""
-    wait, node, path = event["wait"], event["node"], event["path"]
-    due_at = wait.get("due_at")
-    return FlowWait(
-        id=waits.wait_id(run.id, node, path, wait.get("round", 1)),
-        created_at=now(),
-        workspace_id=run.workspace_id,
-        run_id=run.id,
-        flow_id=run.flow_id,
-        conversation_id=run.conversation_id,
-        node=node,
-        path=path,
-        kind=wait["kind"],
-        keys=waits.keys_of(wait.get("listens") or (), run.workspace_id, run.conversation_id, run.id),
-        due_at=datetime.fromisoformat(due_at) if due_at else None,
-        data=wait.get("data") or {} if wait["kind"] != SUBFLOW else {},
-    )
-
-
-def task_row(run: Claimed, event: Event, task: Mapping[str, Any]) -> FlowWait:
-    """A task that no step waits for."""
-    return FlowWait(
-        id=uuid5(run.id, f"task:{task['id']}"),
-        created_at=now(),
-        workspace_id=run.workspace_id,
-        run_id=run.id,
-        flow_id=run.flow_id,
-        conversation_id=run.conversation_id,
-        node=event["node"],
-        path=event["path"],
-        kind="task",
-        data=dict(task),
-        detached=True,
-    )
 
 
 def _end(event: Event) -> End:

@@ -70,11 +70,15 @@ def _flow_id(text: str) -> UUID:
         raise NodeError(ErrorKind.INVALID_INPUT, "subflow.not_a_flow", param="flow", flow=text) from None
 
 
+def sub_run_id(run_id: UUID, node: str, path: str) -> UUID:
+    return uuid5(run_id, f"{node}:{path}")
+
+
 def sub_run_row(run: Claimed, event: Mapping[str, Any]) -> FlowRun:
     """The called run. Its id follows from the step, so that a repeat is the same run."""
     called = event["wait"]["data"]
     return FlowRun(
-        id=uuid5(run.id, f"{event['node']}:{event['path']}"),
+        id=sub_run_id(run.id, event["node"], event["path"]),
         created_at=now(),
         workspace_id=run.workspace_id,
         flow_id=UUID(called["flow_id"]),

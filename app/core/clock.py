@@ -2,9 +2,9 @@
 
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 _held: datetime | None = None
@@ -13,6 +13,12 @@ _held: datetime | None = None
 def now() -> datetime:
     """The moment, in UTC."""
     return _held or datetime.now(UTC)
+
+
+def since(moment: datetime) -> Callable[[], datetime]:
+    """A clock that shows `moment` now and goes on evenly, whatever is done to the clock of this machine."""
+    began = time.monotonic()
+    return lambda: moment + timedelta(seconds=time.monotonic() - began)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
 import structlog
@@ -41,7 +41,7 @@ class Performer:
             taken_ms = round((self.now() - datetime.fromisoformat(at)).total_seconds() * 1000, 3)
         if error is not None:
             value = error_value(error, node.id, attempt, request.path)
-            return [_by_policy(node, request.path, value, at, taken_ms)]
+            return [by_policy(node, request.path, value, at, taken_ms)]
         if isinstance(result, Suspend):
             return [_waiting(request, result, at)]
         if isinstance(result, Open):
@@ -182,7 +182,7 @@ def _waiting(request: StepRequest, result: Suspend, at: str) -> StepWaiting:
 
 
 def _opened(request: StepRequest, result: Open, at: str) -> StepOpened:
-    return {
+    event: StepOpened = {
         "type": "step.opened",
         "node": request.node.id,
         "path": request.path,
@@ -193,9 +193,13 @@ def _opened(request: StepRequest, result: Open, at: str) -> StepOpened:
         "again": result.again,
         "at": at,
     }
+    limit_s = request.node.policy.timeout_s
+    if limit_s is not None and not request.rounds:
+        event["due_at"] = (datetime.fromisoformat(at) + timedelta(seconds=limit_s)).isoformat()
+    return event
 
 
-def _by_policy(
+def by_policy(
     node: PlannedNode, path: str, error: ErrorValue, at: str, taken_ms: float
 ) -> StepSucceeded | StepFailed:
     """A failure becomes the default value, leaves by the `error` port, or fails the run."""

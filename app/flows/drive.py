@@ -10,9 +10,10 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from math import inf
 from typing import Any, Final, Literal, cast
 
-from app.flows.attempts import Performer, error_value
+from app.flows.attempts import Performer, by_policy, error_value
 from app.flows.events import ErrorValue, Event, LiveEvent
 from app.flows.live import Feed
 from app.flows.node_type import ErrorKind, Next, NodeError
@@ -27,7 +28,7 @@ from app.flows.ports import (
     Signals,
     StepRequest,
 )
-from app.flows.run_state import State, StepRef
+from app.flows.run_state import Opened, State, StepRef
 from app.flows.scheduler import outcome, ready
 from app.flows.scope import request_for
 
@@ -121,7 +122,8 @@ class _Driver:
         while not self._state.ended:
             durable = await self._collect()
             durable = await self._hear() or durable
-            await self._compute()
+            durable = await self._compute() or durable
+            self._drop_pointless()
             self._interrupt()
             end = outcome(self._plan, self._state)
             if end is not None:
@@ -173,11 +175,14 @@ class _Driver:
         for ref in sorted(done, key=self._order):
             for event in self._running.pop(ref).result():
                 self._record(event)
+        self._drop_pointless()
+        return bool(done)
+
+    def _drop_pointless(self) -> None:
         for ref in [each for each in self._running if not self._matters(each)]:
             task = self._running.pop(ref)
             task.cancel()
             self._given_up.append(task)
-        return bool(done)
 
     def _order(self, ref: StepRef) -> tuple[tuple[int, ...], int]:
         frame = self._state.frames.get(ref.path)
@@ -191,8 +196,12 @@ class _Driver:
         if self._signals is None or not self._bells.nudge.is_set():
             return False
         self._bells.nudge.clear()
+        timed_out = False
         for signal in await self._signals():
             ref = StepRef(signal.node, signal.path)
+            if ref in self._state.opened and signal.value.get("kind") == "due":
+                self._expire(ref)
+                timed_out = True
             wait = self._state.waits.get(ref)
             if wait is None or ref in self._running:
                 continue
@@ -204,7 +213,7 @@ class _Driver:
             key = f"{self._run_id}:{ref.node}:{ref.path}:{wait.get('round', 1) + 1}"
             request = replace(self._request(ref), wait=wait, signal=signal.value, idempotency_key=key)
             self._running[ref] = asyncio.create_task(self._resumed(request))
-        return bool(self._again)
+        return timed_out or bool(self._again)
 
     async def _resumed(self, request: StepRequest) -> list[Event]:
         said = request.signal or {}
@@ -214,13 +223,14 @@ class _Driver:
             return [self._performer.done(request, Next(request.node.main_port, said.get("output")))]
         return await self._performer.events(request, refused=_unknown())
 
-    async def _compute(self) -> None:
-        """Perform steps without effects until there are none."""
-        count = 0
+    async def _compute(self) -> bool:
+        """Perform steps without effects until there are none. Returns whether a container's time was over."""
+        count, timed_out = 0, False
         while True:
+            timed_out = self._expire_containers() or timed_out
             refs = [ref for ref in self._ready() if _inline(self._plan.by_id[ref.node])]
             if not refs or outcome(self._plan, self._state) is not None:
-                return
+                return timed_out
             for ref in refs:
                 if ref not in self._state.ready:
                     continue  # an earlier one of these made it pointless
@@ -232,10 +242,28 @@ class _Driver:
                 if len(self._unsaved) > _MOST_UNSAVED:
                     await self._save()
                 if self._state.stopped or self._bells.cancel.is_set():
-                    return
+                    return timed_out
 
     def _ready(self) -> tuple[StepRef, ...]:
         return ready(self._plan, self._state, self._running)
+
+    def _expire_containers(self) -> bool:
+        """Fail containers whose time is over, outer ones first."""
+        if self._plan.timed:
+            now = self._performer.now()
+            due = [ref for ref, opened in self._state.opened.items() if _left_s(opened, now) <= 0]
+            for ref in sorted(due, key=self._order):
+                if ref in self._state.opened:
+                    self._expire(ref)
+            return bool(due)
+        return False
+
+    def _expire(self, ref: StepRef) -> None:
+        node, opened = self._plan.by_id[ref.node], self._state.opened[ref]
+        fault = NodeError(ErrorKind.TIMEOUT, "container.timeout", timeout_s=node.policy.timeout_s)
+        taken = self._performer.now() - datetime.fromisoformat(opened.at)
+        value = error_value(fault, node.id, 1, ref.path)
+        self._record(by_policy(node, ref.path, value, opened.at, round(taken.total_seconds() * 1000, 3)))
 
     def _interrupt(self) -> None:
         """End the run where somebody asks for it or its time is over."""
@@ -294,8 +322,12 @@ class _Driver:
     def _record(self, event: Event) -> None:
         """Apply now, store with the next save. What no longer matters is not recorded."""
         self._untold += self._feed.take(event)
-        if self._feed.changes is not None:
-            self._unsaved.append(event)
+        changes = self._feed.changes
+        if changes is None:
+            return
+        if changes.over:
+            event = cast(Event, {**event, "over": [each._asdict() for each in changes.over]})
+        self._unsaved.append(event)
 
     async def _save(self) -> None:
         if self._unsaved:
@@ -312,7 +344,13 @@ class _Driver:
     async def _wait(self) -> None:
         """Until a step finishes, somebody calls, or the time is over."""
         awaited = [*self._running.values(), *self._bells.awaited()]
-        await asyncio.wait(awaited, timeout=self._left_s(), return_when=asyncio.FIRST_COMPLETED)
+        left = [self._left_s()]
+        if self._plan.timed:
+            now = self._performer.now()
+            left += [max(_left_s(opened, now), 0.0) for opened in self._state.opened.values()]
+        timeout_s = min((each for each in left if each is not None), default=None)
+        timeout_s = None if timeout_s is None or timeout_s == inf else timeout_s
+        await asyncio.wait(awaited, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
 
     async def _stop_running(self) -> None:
         tasks, self._running = [*self._running.values(), *self._given_up], {}
@@ -337,6 +375,11 @@ class _Driver:
         status: Any = "waiting" if end is None else end["type"].removeprefix("run.")
         output, error = (None, None) if end is None else (end["output"], end["error"])
         return DriveResult(status, output, error, state.usage, state.messages)
+
+
+def _left_s(opened: Opened, now: datetime) -> float:
+    """How much time a container has; without end where it has no limit."""
+    return inf if opened.due_at is None else (datetime.fromisoformat(opened.due_at) - now).total_seconds()
 
 
 def _unknown() -> NodeError:

@@ -36,6 +36,15 @@ class RunStarted(TypedDict):
     at: str
 
 
+class Over(TypedDict):
+    """A wait that ended because of another step's event; see `run_state.Over`."""
+
+    node: str
+    path: str
+    why: str
+    by: str
+
+
 class StepSucceeded(TypedDict):
     """`error` is set when the policy turned a failure into a default value or the `error` port.
 
@@ -53,6 +62,7 @@ class StepSucceeded(TypedDict):
     effects: NotRequired[list[dict[str, Json]]]
     tasks: NotRequired[list[dict[str, Json]]]
     error: NotRequired[ErrorValue | None]
+    over: NotRequired[list[Over]]
     attempts: int
     started_at: str
     duration_ms: float
@@ -63,6 +73,8 @@ class StepFailed(TypedDict):
     node: str
     path: str
     error: ErrorValue
+    usage: NotRequired[dict[str, Json] | None]
+    over: NotRequired[list[Over]]
     started_at: str
     duration_ms: float
 
@@ -79,7 +91,8 @@ class StepWaiting(TypedDict):
 class StepOpened(TypedDict):
     """A container goes into its body for frames `first` to `first + count - 1`; see `node_type.Open`.
 
-    A map's items are not repeated here: they follow from its params. Its end follows from its frames.
+    A map's items are not repeated here: they follow from its params. Its end follows from its frames. `due_at` is
+    when its time is over, told once, as it opens.
     """
 
     type: Literal["step.opened"]
@@ -90,6 +103,8 @@ class StepOpened(TypedDict):
     parallel: int
     on_error: str
     again: bool
+    due_at: NotRequired[str]
+    over: NotRequired[list[Over]]
     at: str
 
 

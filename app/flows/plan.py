@@ -93,7 +93,10 @@ class PlannedNode:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The graph in file order. `roots` are the nodes outside of containers that nothing leads to."""
+    """The graph in file order. `roots` are the nodes outside of containers that nothing leads to.
+
+    `timed` says that some container has a time limit.
+    """
 
     flow: Flow
     nodes: tuple[PlannedNode, ...]
@@ -101,6 +104,7 @@ class Plan:
     by_id: Mapping[str, PlannedNode]
     roots: tuple[int, ...]
     step_budget: int = STEP_BUDGET
+    timed: bool = False
     parsed: dict[int, tuple[Any, Compiled]] = field(default_factory=dict, compare=False, repr=False)
 
     def render(self, value: Any, scope: Mapping[str, Any]) -> Any:
@@ -128,7 +132,8 @@ def compile(flow: Flow, catalog: Catalog, *, step_budget: int = STEP_BUDGET) -> 
     _refuse_cycles(nodes, edges)
     nodes = tuple(_with_cancels(node, nodes, edges) for node in nodes)
     roots = tuple(node.index for node in nodes if not node.incoming and node.node.parent is None)
-    return Plan(flow, nodes, edges, {node.id: node for node in nodes}, roots, step_budget)
+    timed = any(node.type.container and node.policy.timeout_s is not None for node in nodes)
+    return Plan(flow, nodes, edges, {node.id: node for node in nodes}, roots, step_budget, timed)
 
 
 def rendered_kind(model: type[BaseModel], name: str) -> str | None:

@@ -62,7 +62,7 @@ class Frame:
 
 @dataclass(slots=True)
 class Opened:
-    """A container whose body runs. `values` are a map's items; `last` is a loop's newest result.
+    """A container whose body runs, until `due_at` at most. `values` are a map's items; `last` is a loop's newest result.
 
     Frames `next`… are not begun yet, `running` are under way; `again` asks the container after each round.
     """
@@ -74,6 +74,7 @@ class Opened:
     again: bool
     at: str
     outer: Mapping[str, Any]
+    due_at: str | None = None
     count: int = 0
     next: int = 0
     running: set[int] = field(default_factory=set)
@@ -100,13 +101,29 @@ class Closed:
         return self.error is not None and not self.ports
 
 
+class Over(NamedTuple):
+    """A wait or a container's time limit that ended without an event of its own.
+
+    `why`: the container `by` was `stopped` by a failure or ran `out_of_time`, or the join `by` found the step too `late`;
+    empty where nothing was given up.
+    """
+
+    node: str
+    path: str
+    why: str = ""
+    by: str = ""
+
+
 @dataclass(slots=True)
 class Changes:
-    """What one event brought: newly skipped and newly ready steps as (node's place, path), closed containers."""
+    """What one event brought: newly skipped and newly ready steps as (node's place, path), closed containers, and
+    what nobody waits for any more.
+    """
 
     skipped: list[tuple[int, str]] = field(default_factory=list)
     ready: list[tuple[int, str]] = field(default_factory=list)
     closed: list[Closed] = field(default_factory=list)
+    over: list[Over] = field(default_factory=list)
 
 
 @dataclass(slots=True)

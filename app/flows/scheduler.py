@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, Final, cast
 
 from app.flows.events import ErrorValue, Event, RunStarted, RunStopped, StepOpened, StepSucceeded
+from app.flows.giving_up import abandon, empty, give_up
 from app.flows.node_type import ErrorKind
 from app.flows.plan import ERROR_PORT, Plan, PlannedNode
 from app.flows.run_state import (
@@ -16,6 +17,7 @@ from app.flows.run_state import (
     Closed,
     Frame,
     Opened,
+    Over,
     State,
     Status,
     StepRef,
@@ -104,7 +106,8 @@ def _step(plan: Plan, state: State, event: Any) -> Changes | None:
     if node is None or frame is None:
         return None
     status = frame.status.get(node.id)
-    if status is not Status.READY and status is not Status.WAITING:
+    in_time = status is Status.READY or status is Status.WAITING
+    if not in_time and not (status is Status.OPEN and event.get("error")):
         return None
     ref, kind = StepRef(node.id, frame.path), event["type"]
     if kind == "step.sent":
@@ -119,8 +122,8 @@ def _step(plan: Plan, state: State, event: Any) -> Changes | None:
     if state.waits.pop(ref, None) is None:
         state.steps += 1
     state.ready.pop(ref, None)
-    state.opened.pop(ref, None)
     changes = Changes()
+    empty(plan, state, ref, changes, "out_of_time", node.id)
     if kind == "step.failed":
         _fail(plan, state, frame, node, event["error"], changes)
     else:
@@ -227,7 +230,7 @@ def _cancel_late(plan: Plan, state: State, frame: Frame, join: PlannedNode, chan
         if ref in state.sent:
             continue
         if status is not None:
-            _give_up(state, ref)
+            give_up(plan, state, ref, changes, "late", join.id)
             frame.active -= 1
             changes.ready = [each for each in changes.ready if each != (place, frame.path)]
         frame.status[node.id] = Status.SKIPPED
@@ -253,6 +256,7 @@ def _open(plan: Plan, state: State, frame: Frame, node: PlannedNode, event: Step
             on_error=event["on_error"],
             again=event["again"],
             at=event["at"],
+            due_at=event.get("due_at"),
             outer={**frame.outer, **frame.outputs},
         )
     opened.count += event["count"]
@@ -357,6 +361,8 @@ def _close(
     changes: Changes,
 ) -> None:
     """A container leaves by its ports."""
+    if opened.due_at is not None and error is None:
+        changes.over.append(Over(node.id, frame.path))
     changes.closed.append(Closed(node.index, frame.path, ports, output, error, opened.at))
     _leave(plan, state, frame, node, ports, output, changes)
 
@@ -373,7 +379,7 @@ def _fail(
             state.ready.clear()
             return
         owner, opened = frame.owner, state.opened[frame.owner]
-        _abandon(state, frame)
+        abandon(plan, state, frame, changes, "stopped", owner.node)
         opened.running.discard(frame.index)
         if opened.on_error != "stop":
             if opened.on_error == "collect":
@@ -381,7 +387,7 @@ def _fail(
             _go_on(plan, state, owner, changes)
             return
         frame, node = state.frames[owner.path], plan.by_id[owner.node]
-        _give_up(state, owner)
+        give_up(plan, state, owner, changes, "stopped", owner.node)
         policy = node.policy
         if policy.on_error != "fail":
             by_port = policy.on_error == "port"
@@ -391,23 +397,6 @@ def _fail(
             _settle(plan, state, frame, changes)
             return
         changes.closed.append(Closed(node.index, frame.path, (), None, error, opened.at))
-
-
-def _abandon(state: State, frame: Frame) -> None:
-    """Forget everything still under way in a frame."""
-    del state.frames[frame.path]
-    for name, status in frame.status.items():
-        if status in (Status.READY, Status.WAITING, Status.OPEN):
-            _give_up(state, StepRef(name, frame.path))
-
-
-def _give_up(state: State, ref: StepRef) -> None:
-    """Forget one step, and its frames where it is an open container."""
-    state.ready.pop(ref, None)
-    state.waits.pop(ref, None)
-    opened = state.opened.pop(ref, None)
-    for index in opened.running if opened else ():
-        _abandon(state, state.frames[inside(ref.path, ref.node, index)])
 
 
 def _spend(state: State, usage: Mapping[str, Any] | None) -> None:

@@ -113,11 +113,13 @@ class End:
 class Written:
     """`settled`: everybody who waits for the run's end is told. `silenced`: a person leads the conversation, so what
     this append wanted to say was not said. `crowded`: with this run's end a parked one of its workspace may begin.
+    `cancelled` are called runs that shall stop.
     """
 
     settled: bool
     silenced: bool = False
     crowded: bool = False
+    cancelled: Sequence[UUID] = ()
 
 
 @dataclass(slots=True)
@@ -127,7 +129,8 @@ class Append:
     `sent` are all messages of the run so far, or None when this append adds none. `state` are the variables its
     conversation shall remember. `sub_runs` are rows of runs that steps of this append wait for, `waits` all its
     new waits. `done` are steps whose earlier waits are over, `used` the signals that ended them. A step that took
-    the conversation over `holds` it, one that gives it back `frees` it.
+    the conversation over `holds` it, one that gives it back `frees` it. `gone` are waits that are given up, `callees`
+    called runs that nobody waits for any more: they are cancelled.
     """
 
     run_id: UUID
@@ -142,6 +145,8 @@ class Append:
     sub_runs: Sequence[FlowRun] = ()
     waits: Sequence[FlowWait] = ()
     done: Sequence[tuple[str, str]] = ()
+    gone: Sequence[Mapping[str, str]] = ()
+    callees: Sequence[UUID] = ()
     used: Sequence[UUID] = ()
     holds: bool = False
     frees: bool = False
@@ -210,6 +215,9 @@ async def _store(session: AsyncSession, batch: Sequence[Append]) -> dict[UUID, W
         done[silenced] = replace(done[silenced], silenced=True)
     for item in stored:
         await _store_waits(session, item)
+        if item.callees:
+            cancelled = await waits.cancel_callees(session, item.callees)
+            done[item.run_id] = replace(done[item.run_id], cancelled=cancelled)
     return done
 
 
@@ -247,6 +255,8 @@ async def _say(session: AsyncSession, batch: Sequence[Append]) -> list[UUID]:
 async def _store_waits(session: AsyncSession, item: Append) -> None:
     if item.done or item.used or (item.end is not None and item.waited):
         await waits.close(session, item.run_id, item.done, item.used, item.end is not None)
+    if item.gone:
+        await waits.give_up(session, item.run_id, item.gone)
     if item.waits:
         await waits.open_waits(session, item.waits)
     if item.holds and item.conversation_id:

@@ -59,7 +59,7 @@ WHERE run.id = judged.id AND judged.granted AND run.status IN ('queued', 'runnin
   AND (run.lease_until IS NULL OR run.lease_until < clock_timestamp())
 RETURNING run.id, run.workspace_id, run.flow_id, run.snapshot_hash, run.trigger, run.input, run.scope,
   run.options, run.conversation_id, run.depth, run.simulate, run.cancel_requested, run.attempts, run.seq,
-  run.parent_run_id, run.started_at, run.messages, run.lease_owner, run.version
+  run.parent_run_id, run.started_at, run.messages, run.lease_owner, run.version, clock_timestamp() AS claimed_at
 """)
 # As many parked runs as these workspaces have room for, the oldest first.
 _UNPARK = text("""
@@ -110,7 +110,9 @@ _OVERDUE = text("""
 UPDATE flow_run SET rung_at = clock_timestamp()
 WHERE id IN (
   SELECT id FROM flow_run
-  WHERE status IN ('queued', 'running') AND NOT parked AND rung_at < clock_timestamp() - make_interval(secs => :patience_s)
+  WHERE status IN ('queued', 'running') AND NOT parked
+    AND (rung_at < clock_timestamp() - make_interval(secs => :patience_s)
+      OR rung_at > clock_timestamp() + make_interval(secs => :patience_s))  -- rung by a clock that runs ahead
     AND (lease_until IS NULL OR lease_until < clock_timestamp())
     AND (hold_until IS NULL OR hold_until <= clock_timestamp())
   ORDER BY rung_at LIMIT :limit
@@ -127,7 +129,7 @@ _NEXT_HOLD = text(
 _AT_REST = text("""
 SELECT run.ended_at IS NOT NULL OR (run.status = 'waiting' AND EXISTS (
   SELECT FROM flow_wait AS wait
-  WHERE wait.run_id = run.id AND wait.kind != 'subflow' AND NOT wait.closed AND NOT wait.detached
+  WHERE wait.run_id = run.id AND wait.kind NOT IN ('subflow', 'container') AND NOT wait.closed AND NOT wait.detached
     AND wait.resolved_at IS NULL
 ))
 FROM flow_run AS run WHERE run.id = :id
@@ -184,6 +186,7 @@ class Claimed:
     messages: list[Any]
     lease_owner: str
     version: int | None
+    claimed_at: datetime
 
 
 async def claim(wanted: Sequence[tuple[UUID, str]], lease_s: float, limit: int) -> dict[UUID, Claimed]:

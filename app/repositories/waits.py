@@ -21,6 +21,8 @@ from app.models.flows import Flow
 from app.repositories.base import WorkspaceRepository
 
 SUBFLOW: Final = "subflow"
+# The time limit of a container: nobody answers it, the clock does.
+CONTAINER: Final = "container"
 INBOX: Final = ("approval", "task", "takeover", "unknown")
 # Signals in the order they came; a step hears one at a time.
 _SIGNALS = text("""
@@ -78,11 +80,32 @@ _CLOSE = text("""
 UPDATE flow_wait AS wait SET closed = true
 FROM unnest(CAST(:nodes AS text[]), CAST(:paths AS text[])) AS step(node, path)
 WHERE wait.run_id = :run_id AND wait.node = step.node AND wait.path = step.path AND NOT wait.closed
+  AND NOT wait.detached
+""")
+_GIVE_UP = text("""
+UPDATE flow_wait AS wait SET closed = true,
+  resolution = CASE WHEN wait.resolved_at IS NULL THEN step.why ELSE wait.resolution END,
+  resolved_by = CASE WHEN wait.resolved_at IS NULL THEN step.by ELSE wait.resolved_by END
+FROM unnest(CAST(:nodes AS text[]), CAST(:paths AS text[]), CAST(:whys AS text[]), CAST(:bys AS text[]))
+  AS step(node, path, why, by)
+WHERE wait.run_id = :run_id AND wait.node = step.node AND wait.path = step.path AND NOT wait.closed
+  AND NOT wait.detached
 """)
 _DROP_SIGNALS = text("""
 DELETE FROM flow_signal AS signal
 USING unnest(CAST(:nodes AS text[]), CAST(:paths AS text[])) AS step(node, path)
 WHERE signal.run_id = :run_id AND signal.node = step.node AND signal.path = step.path
+""")
+# A run that ended by itself in the meantime stays as it is.
+_CANCEL_CALLEES = text("""
+WITH RECURSIVE family AS (
+  SELECT id FROM flow_run WHERE id = ANY(CAST(:ids AS uuid[]))
+  UNION SELECT child.id FROM flow_run AS child JOIN family ON child.parent_run_id = family.id
+)
+UPDATE flow_run AS run SET cancel_requested = true, rung_at = clock_timestamp(),
+  status = CASE WHEN run.status = 'waiting' THEN 'queued' ELSE run.status END
+FROM family WHERE run.id = family.id AND run.ended_at IS NULL
+RETURNING run.id
 """)
 _CLOSE_ALL = text("UPDATE flow_wait SET closed = true WHERE run_id = :run_id AND NOT closed AND NOT detached")
 
@@ -171,10 +194,22 @@ async def close(
         await session.execute(_CLOSE, values)
 
 
-async def forget_signals(session: AsyncSession, run_id: UUID, steps: Sequence[tuple[str, str]]) -> None:
-    """Steps that are done hear nothing more."""
-    values = {"run_id": run_id, "nodes": [each[0] for each in steps], "paths": [each[1] for each in steps]}
-    await session.execute(_DROP_SIGNALS, values)
+async def give_up(session: AsyncSession, run_id: UUID, over: Sequence[Mapping[str, str]]) -> None:
+    """Close the waits of steps that the run no longer needs, and forget what they would have heard.
+
+    `over` are the entries of the journal's events. Who answers late is told why, and by which step.
+    """
+    steps = {
+        "run_id": run_id, "nodes": [each["node"] for each in over], "paths": [each["path"] for each in over]
+    }  # fmt: skip
+    why = {"whys": [each["why"] for each in over], "bys": [each["by"] for each in over]}
+    await session.execute(_GIVE_UP, steps | why)
+    await session.execute(_DROP_SIGNALS, steps)
+
+
+async def cancel_callees(session: AsyncSession, run_ids: Sequence[UUID]) -> list[UUID]:
+    """Ask called runs, and those they called, to stop. Returns those that had not ended."""
+    return list(await session.scalars(_CANCEL_CALLEES, {"ids": list(run_ids)}))
 
 
 async def open_waits(session: AsyncSession, rows: Sequence[FlowWait]) -> None:

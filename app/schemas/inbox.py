@@ -6,9 +6,11 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+# The last three: the run goes on without an answer, because the step that asked was given up.
 ItemStatus = Literal[
-    "open", "approved", "rejected", "done", "returned", "timeout", "closed", "retry", "failed"
-]
+    "open", "approved", "rejected", "done", "returned", "timeout", "closed", "retry", "failed",
+    "stopped", "late", "out_of_time",
+]  # fmt: skip
 Kind = Literal["approval", "task", "takeover", "unknown"]
 
 

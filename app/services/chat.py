@@ -19,7 +19,7 @@ from app.models.base import new_row
 from app.models.conversations import Conversation, Message
 from app.models.flow_runs import FlowRun
 from app.realtime.publish import CANCELS, tell
-from app.repositories import leases, waits
+from app.repositories import database_clock, leases, waits
 from app.repositories.conversations import Conversations, Messages
 from app.repositories.flow_runs import Answered, FlowRuns, RunnableFlows, answered
 from app.repositories.journal import load_events
@@ -90,14 +90,14 @@ async def _to_a_run(
         if waiting is not None:
             given = waiting.input if isinstance(waiting.input, dict) else {}
             waiting.input = {**given, "message": f"{given.get('message', '')}\n{message}"}
-            waiting.hold_until = _hold(settings.debounce_s)
+            waiting.hold_until = await _hold(session, settings.debounce_s)
             await session.flush()
             return Said(waiting.id, conversation.session_id)
     if settings.on_new_message == "restart":
         message = await _superseding(session, principal, conversation, message)
     row = new_run(principal, asked, source, (snapshot, version), conversation.id, conversation.session_id)
     row.input = {**row.input, "message": message}
-    row.hold_until = None if settings.on_new_message == "queue" else _hold(settings.debounce_s)
+    row.hold_until = None if settings.on_new_message == "queue" else await _hold(session, settings.debounce_s)
     return Said(await flow_runs.queue(session, principal, row, snapshot, chat=True), conversation.session_id)
 
 
@@ -155,9 +155,11 @@ def new_run(
     )
 
 
-def _hold(debounce_s: float) -> datetime | None:
+async def _hold(session: AsyncSession, debounce_s: float) -> datetime | None:
     """When a run may begin that waits for the end of a burst."""
-    return now() + timedelta(seconds=debounce_s) if debounce_s > 0 else None
+    if debounce_s <= 0:
+        return None
+    return await database_clock.moment(session) + timedelta(seconds=debounce_s)
 
 
 async def _superseding(

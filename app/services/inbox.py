@@ -4,7 +4,7 @@ The first answer that settles a wait consumes it in its transaction; a later one
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from jsonschema import Draft202012Validator
@@ -22,6 +22,13 @@ from app.repositories.flow_runs import FlowRuns
 from app.repositories.waits import INBOX, FlowWaits
 from app.schemas.inbox import Decision, GiveBack, GivenAnswer, InboxItem, Outcome, TaskResult
 
+# Why a step was given up, as the journal names it, and what a late answer is told.
+_OVER: Final = {
+    "stopped": "approval.over_stopped",
+    "late": "approval.over_late",
+    "out_of_time": "approval.over_out_of_time",
+}
+
 
 class AlreadyDecided(Conflict):
     """`context` says who decided, what, and when."""
@@ -30,6 +37,8 @@ class AlreadyDecided(Conflict):
 
 
 class RunOver(Conflict):
+    """The run ended, or went on without an answer: `context["by"]` is then the node that gave the step up."""
+
     code = "approval.run_over"
 
 
@@ -140,6 +149,8 @@ async def _held(
             decided_at=row.resolved_at.isoformat(),
             decision=row.resolution,
         )
+    if row.closed and row.resolution:
+        raise RunOver(_OVER[row.resolution], id=str(wait_id), by=row.resolved_by)
     if row.closed:
         raise RunOver(id=str(wait_id))
     run = await FlowRuns(session, principal.workspace_id).get(row.run_id)
@@ -227,7 +238,7 @@ def _view(principal: Principal, row: FlowWait, run: FlowRun, flow_name: str = ""
             "answers": [GivenAnswer.model_validate(answer) for answer in row.answers],
             "created_at": row.created_at,
             "due_at": row.due_at,
-            "decided_by": row.resolved_by or None,
+            "decided_by": (row.resolved_by or None) if row.resolved_at else None,
             "decided_at": row.resolved_at,
             "may_decide": status == "open" and refusal is None,
             "refusal": refusal,

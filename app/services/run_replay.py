@@ -1,6 +1,7 @@
 """Forks of runs: what is recorded upstream of a node, edited or not, and everything from there on anew."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from app.repositories.journal import load_events
 from app.schemas.flow_runs import Replay, RunView
 from app.services import flow_runs
 
-_OF_THE_FIRST_RUN = ("messages", "usage", "effects", "tasks")
+_OF_THE_FIRST_RUN = ("messages", "usage", "effects", "tasks", "over")
 
 
 class UnknownNode(Invalid):
@@ -98,8 +99,16 @@ def kept(plan: Plan, events: Sequence[Any], asked: Replay) -> list[dict[str, Any
             own = {name: value for name, value in event.items() if name not in _OF_THE_FIRST_RUN}
             if event["type"] == "step.succeeded" and event["node"] in asked.outputs and not event["path"]:
                 own["output"] = asked.outputs[event["node"]]
+            if event.get("due_at"):
+                own |= _from_now(event)
             found.append(own)
     return found
+
+
+def _from_now(opened: Mapping[str, Any]) -> dict[str, str]:
+    """A container has its whole time again."""
+    limit = datetime.fromisoformat(opened["due_at"]) - datetime.fromisoformat(opened["at"])
+    return {"at": now().isoformat(), "due_at": (now() + limit).isoformat()}
 
 
 def _outermost(plan: Plan, node: str) -> str:

@@ -15,7 +15,7 @@ from app.errors import Invalid
 from app.flows.schedule import BadCron, missed, next_moment
 from app.models.flow_runs import FlowRun
 from app.models.flow_schedules import FlowSchedule
-from app.repositories import flow_schedules
+from app.repositories import database_clock, flow_schedules
 from app.repositories.flow_runs import RunnableFlows
 from app.services import flow_runs, snapshots
 from app.services.snapshots import Snapshot
@@ -73,7 +73,7 @@ async def publish(
             )
             session.add(row)
         if (row.cron, row.timezone) != (cron, zone):
-            row.next_at = next_moment(cron, ZoneInfo(zone), now())
+            row.next_at = next_moment(cron, ZoneInfo(zone), await database_clock.moment(session))
         row.cron, row.timezone, row.version = cron, zone, version
         row.catch_up = str(node.params.get("catch_up", "none"))
     for row in before.values():
@@ -89,8 +89,11 @@ async def forget(session: AsyncSession, flow_id: UUID) -> None:
 async def fire(session: AsyncSession, limit: int = 100) -> int:
     """Queue the runs of schedules that are due. Rows another process looks at are passed over. Returns how many fired."""
     rows = await flow_schedules.due(session, limit)
+    if not rows:
+        return 0
+    at = await database_clock.moment(session)
     for row in rows:
-        zone, at = ZoneInfo(row.timezone), now()
+        zone = ZoneInfo(row.timezone)
         for moment in _moments(row, zone, at):
             await _queue(session, row, moment)
         try:

@@ -122,6 +122,8 @@ def _policy(graph: Graph, node: Node) -> Iterator[Problem]:
         yield Problem("policy.error_port_unused", "warning", node=node.id)
     if policy.on_error == "default" and policy.default is None:
         yield Problem("policy.no_default", "warning", node=node.id)
+    if policy.retry.max and graph.container(node.id) is not None:
+        yield Problem("policy.retry_of_container", "warning", node=node.id, param="policy.retry")
     if node_type is None or params is None:
         return
     if policy.retry.max and not policy.mock and graph.effects(node) == "unsafe":

@@ -1,7 +1,8 @@
 """Small node types, random graphs and a still clock for tests of the interpreter."""
 
+import time
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hypothesis import strategies as st
@@ -125,7 +126,10 @@ def waiting(node_id: str) -> Any:
 
 
 class World:
-    """One run in memory. `before` is called before every performed step; `performed` remembers them by place."""
+    """One run in memory. `before` is called before every performed step; `performed` remembers them by place.
+
+    Its clock stands still unless it is `ticking`.
+    """
 
     def __init__(self, plan: Plan, given: Any = None, journal: MemoryJournal | None = None) -> None:
         self.plan, self.sink, self.journal = plan, MemorySink(), journal or MemoryJournal()
@@ -134,6 +138,7 @@ class World:
         self.performed: list[str] = []
         self.slept: list[float] = []
         self.before: Callable[[StepRequest], Awaitable[None]] | None = None
+        self.ticking = False
 
     @property
     def events(self) -> list[Any]:
@@ -155,8 +160,14 @@ class World:
         async def sleep(pause_s: float) -> None:
             self.slept.append(pause_s)
 
+        began = time.monotonic()
+
+        def tick() -> datetime:
+            return NOW + timedelta(seconds=time.monotonic() - began)
+
         options = {"sleep": sleep, "jitter": lambda: 0.5, **options}
-        return await drive(self.plan, RUN, self.journal, self.sink, perform, lambda: NOW, **options)
+        clock = options.pop("clock", tick if self.ticking else lambda: NOW)
+        return await drive(self.plan, RUN, self.journal, self.sink, perform, clock, **options)
 
 
 def place_of(node_id: str, path: str) -> str:
