@@ -12,6 +12,8 @@ from liquid.undefined import StrictDefaultUndefined
 
 MAX_OUTPUT: Final = 1_048_576
 MAX_LOOP: Final = 10_000
+# About 3,000 digits: Python itself refuses to write out more than 4,300.
+MAX_BITS: Final = 10_000
 # Partials would need a loader; the rest of the language has no door to the outside.
 _REMOVED_TAGS: Final = ("include", "render", "tablerow")
 
@@ -86,6 +88,20 @@ def _concatenated(left: Any, right: Any = "", *_: Any) -> int:
     return (len(left) if isinstance(left, str) else 0) + (len(right) if isinstance(right, str) else 0)
 
 
+def _multiplied(left: Any, right: Any = 0, *_: Any) -> int:
+    """Whole numbers double their length with each squaring, long before they are written out."""
+    if isinstance(left, int) and isinstance(right, int):
+        bits = left.bit_length() + right.bit_length()
+        return MAX_OUTPUT + 1 if bits > MAX_BITS else 0
+    return 0
+
+
+def _spread(*values: Any, **_: Any) -> int:
+    """A range is short to write and as long as it says."""
+    long = any(isinstance(value, range) and len(value) > MAX_LOOP for value in values)
+    return MAX_OUTPUT + 1 if long else 0
+
+
 def environment() -> Environment:
     """A fresh environment with the tags and filters of the flow language."""
     env = FlowEnvironment(undefined=StrictDefaultUndefined, strict_filters=True)
@@ -98,7 +114,10 @@ def environment() -> Environment:
         ("join", _joined),
         ("append", _concatenated),
         ("prepend", _concatenated),
+        ("times", _multiplied),
     ):
         env.filters[name] = _bounded(env.filters[name], grows)
     env.add_filter("json", lambda value: json.dumps(value, ensure_ascii=False))
+    for name, each in env.filters.items():
+        env.filters[name] = _bounded(each, _spread)
     return env

@@ -78,9 +78,15 @@ def _is_allowed(allowed: Collection[str], host: str, port: int | None) -> bool:
 
 
 class AioHttp:
-    """The `Http` of one process: one connection pool, no cookies, no proxy of the environment."""
+    """The `Http` of one process: one connection pool, no cookies, no proxy of the environment.
 
-    def __init__(self, allowed_hosts: Collection[str] = (), timeout_s: float = 60) -> None:
+    `timeout_s` is how long a server may say nothing, `total_s` how long a call may take however much it says.
+    """
+
+    def __init__(
+        self, allowed_hosts: Collection[str] = (), timeout_s: float = 60, total_s: float = 600
+    ) -> None:
+        self._total_s = total_s
         self._allowed = frozenset(host.lower() for host in allowed_hosts)
         self._timeout = aiohttp.ClientTimeout(total=None, connect=10, sock_connect=10, sock_read=timeout_s)
         self._session: aiohttp.ClientSession | None = None
@@ -96,7 +102,8 @@ class AioHttp:
                 ErrorKind.AUTH, "http.credential_unbound", param="credential", slot=request.credential
             )
         try:
-            return await self._follow(request)
+            async with asyncio.timeout(self._total_s):
+                return await self._follow(request)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise _translate(error, request) from error
 

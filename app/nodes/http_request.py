@@ -72,7 +72,7 @@ def _kind(status: int) -> ErrorKind:
 def _json(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

@@ -8,7 +8,19 @@ from pydantic import Field, model_validator
 from app.capabilities import NodeContext
 from app.flows.check.shapes import ANYTHING, NULL, TEXT, obj, union
 from app.flows.deadlines import Seconds, due_in
-from app.flows.node_type import Call, Known, Next, NodeType, Output, Params, Suspend, Template, Value
+from app.flows.node_type import (
+    Call,
+    ErrorKind,
+    Known,
+    Next,
+    NodeError,
+    NodeType,
+    Output,
+    Params,
+    Suspend,
+    Template,
+    Value,
+)
 
 
 class TaskParams(Params):
@@ -83,8 +95,24 @@ async def resume(_params: TaskParams, ctx: NodeContext) -> Next:
     task_id = str(signal.get("id") or ctx.idempotency_key)
     if signal.get("kind") == "due":
         return Next("timeout", {"task_id": task_id, "result": None})
+    if signal.get("kind") == "ended" and signal.get("status") != "succeeded":
+        raise _failed(signal)
     result = signal.get("output") if signal.get("kind") == "ended" else signal.get("result")
     return Next("done", {"task_id": task_id, "result": result}, usage=signal.get("usage"))
+
+
+def _failed(ended: Mapping[str, Any]) -> NodeError:
+    """The agent's run did not succeed: with the kind of its own error."""
+    inner = ended.get("error") or {}
+    kind = ErrorKind.CANCELLED if ended.get("status") == "cancelled" else ErrorKind.UPSTREAM
+    reason = inner.get("code", ended.get("status"))
+    return NodeError(
+        ErrorKind(inner.get("kind", kind)),
+        "subflow.failed",
+        run_id=ended.get("id"),
+        reason=reason,
+        inner=inner.get("node"),
+    )
 
 
 NODE = NodeType(

@@ -58,6 +58,14 @@ class Server:
         await asyncio.sleep(30)
         return web.Response()
 
+    async def drip(self, request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        for _ in range(200):
+            await response.write(b"x")
+            await asyncio.sleep(0.05)
+        return response
+
     async def strange(self, request: web.Request) -> web.Response:
         return web.Response(body=b"caf\xe9", headers={"Content-Type": "text/plain; charset=martian"})
 
@@ -72,6 +80,7 @@ async def server() -> AsyncIterator[Server]:
     app.router.add_get("/large", server.large)
     app.router.add_get("/bomb", server.bomb)
     app.router.add_get("/hang", server.hang)
+    app.router.add_get("/drip", server.drip)
     app.router.add_get("/strange", server.strange)
     app.router.add_route("*", "/{rest:.*}", server.echo)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
@@ -201,6 +210,13 @@ async def test_reading_stops_at_the_bound(server: Server, allowed: AioHttp, path
 async def test_a_silent_server_times_out(server: Server, allowed: AioHttp) -> None:
     error = await refusal(allowed, server.url("/hang"))
     assert (error.kind, error.code) == (ErrorKind.TIMEOUT, "http.timeout")
+
+
+async def test_a_server_that_drips_times_out_too(server: Server) -> None:
+    client = AioHttp({f"127.0.0.1:{server.port}"}, timeout_s=5, total_s=0.4)
+    error = await refusal(client, server.url("/drip"))
+    assert (error.kind, error.code) == (ErrorKind.TIMEOUT, "http.timeout")
+    await client.close()
 
 
 async def test_nobody_there(allowed: AioHttp) -> None:
