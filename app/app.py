@@ -26,6 +26,7 @@ from app.state.inbox import InboxState
 from app.state.locks import give_back_cancelled_locks
 from app.state.session import SessionState
 from app.state.settings import SettingsState
+from app.state.workspace_budget import BudgetState
 
 _STATIC = ("/login", "/signup", "/flows", "/runs", "/approvals", "/credentials", "/settings")
 
@@ -72,6 +73,6 @@ app.add_page(flow_runs, route="/runs", title="Prometey", on_load=RunListState.op
 app.add_page(flow_run, route="/runs/[run_id]", title="Prometey", on_load=RunState.open_run)
 app.add_page(approvals, route="/approvals", title="Prometey", on_load=InboxState.open)
 app.add_page(credentials, route="/credentials", title="Prometey", on_load=CredentialState.open)
-app.add_page(settings, route="/settings", title="Prometey", on_load=SettingsState.open)
+app.add_page(settings, route="/settings", title="Prometey", on_load=[SettingsState.open, BudgetState.look])
 app.add_page(not_found, route="/404", title="Prometey", on_load=SessionState.greet)
 app.register_lifespan_task(memory.settle)

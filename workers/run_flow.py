@@ -29,6 +29,7 @@ from app.services import flow_runs, snapshots
 from app.services.snapshots import Snapshot
 from workers.held import Held
 from workers.run_journal import RunJournal, run_started
+from workers.toll import RunToll
 from workers.wiring import Wiring
 
 ATTEMPTS = 5
@@ -79,7 +80,8 @@ class Runner:
     async def _drive(self, run: Claimed, cancel: asyncio.Event) -> None:
         snapshot, remembered = await self._pinned(run)
         started = run_started(run, snapshot, remembered)
-        journal = RunJournal(self._writer, run, snapshot, started, ring, self._let_go)
+        toll = self._wiring.toll(run, snapshot)
+        journal = RunJournal(self._writer, run, snapshot, started, ring, self._let_go, toll)
         if run.attempts > ATTEMPTS:
             await self._fail(run, journal)
             await self._after_end(run, journal)
@@ -88,7 +90,7 @@ class Runner:
             news = {"kind": "run", "run_id": str(run.id)}
             self.sink.news(flow_channel(str(run.flow_id)), orjson.dumps(news))
         with self.held.nudges(run) as nudge:
-            result = await self._interpret(run, snapshot, journal, cancel, nudge)
+            result = await self._interpret(run, snapshot, journal, cancel, nudge, toll)
         if result.status == "waiting":
             await self._rest(run, journal)
         else:
@@ -101,13 +103,14 @@ class Runner:
         journal: RunJournal,
         cancel: asyncio.Event,
         nudge: asyncio.Event,
+        toll: RunToll,
     ) -> DriveResult:
         return await drive(
             snapshot.plan,
             str(run.id),
             journal,
             self.sink,
-            self._wiring.perform(run, snapshot, self.sink, ring),
+            self._wiring.perform(run, snapshot, self.sink, ring, toll),
             # Deadlines are kept by the database, so its clock is the run's.
             clock.since(run.claimed_at),
             max_parallel=self._settings.steps_per_run,

@@ -24,6 +24,7 @@ from app.services.chat import message_id, output_text
 from app.services.snapshots import Snapshot
 from workers.run_waits import RunWaits, kind_of, task_row, wait_row
 from workers.sub_runs import sub_run_row
+from workers.toll import RunToll
 
 Event = Mapping[str, Any]
 _LONGEST_WORD: Final = 64 * 1024
@@ -49,8 +50,10 @@ class RunJournal:
         started: Event,
         ring: Callable[[UUID], Awaitable[None]],
         let_go: Callable[[UUID], Awaitable[None]],
+        toll: RunToll,
     ) -> None:
         self._writer, self._run, self._ring, self._let_go = writer, run, ring, let_go
+        self._toll = toll
         self._seq = run.seq
         self._unsaved: list[Event] = [] if run.seq else [started]
         self._sent: list[Any] = list(run.messages)
@@ -141,7 +144,12 @@ class RunJournal:
             message_rows=rows,
             conversation_id=self._run.conversation_id,
             state=self._memory(events),
-            sub_runs=[sub_run_row(self._run, event) for event in opened if kind_of(event) == SUBFLOW],
+            sub_runs=[
+                sub_run_row(self._run, event, self._toll.budgets)
+                for event in opened
+                if kind_of(event) == SUBFLOW
+            ],
+            spent=self._toll.spent(events, turn.called),
             waits=[
                 *(wait_row(self._run, event) for event in opened),
                 *(task_row(self._run, event, task) for event in events for task in event.get("tasks") or ()),

@@ -24,7 +24,7 @@ class Turn:
     """What one append does to waits. `opened` are the events whose waits are stored, `done` steps whose earlier wait
     has its outcome, `gone` the journal's entries of those given up, `used` signals that were heard.
 
-    `callees` are called runs that nobody waits for any more although they may go on.
+    `callees` are called runs that nobody waits for any more although they may go on, `called` steps that waited for one.
     """
 
     opened: dict[Step, Event] = field(default_factory=dict)
@@ -32,6 +32,7 @@ class Turn:
     gone: list[Mapping[str, str]] = field(default_factory=list)
     used: list[UUID] = field(default_factory=list)
     callees: list[UUID] = field(default_factory=list)
+    called: list[Step] = field(default_factory=list)
     frees: bool = False
 
     @property
@@ -100,7 +101,10 @@ class RunWaits:
             turn.gone.append(entry)
         else:
             turn.done.append(step)
-        if kind == SUBFLOW and step not in self._ended:
+        if kind != SUBFLOW:
+            return
+        turn.called.append(step)
+        if step not in self._ended:
             turn.callees.append(sub_run_id(self._run_id, *step))
 
 

@@ -1,6 +1,6 @@
 """Runs that a step of another run waits for: prepared before the wait is recorded, stored together with it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID, uuid5
 
@@ -17,7 +17,9 @@ from app.services import flow_runs, snapshots
 DEPTH_LIMIT: Final = 25
 
 
-async def prepare(run: Claimed, node: str, path: str, wait: Mapping[str, Any]) -> tuple[Result, UUID | None]:
+async def prepare(
+    run: Claimed, node: str, path: str, wait: Mapping[str, Any], budgets: Sequence[tuple[str, float]]
+) -> tuple[Result, UUID | None]:
     """Find and check the called flow. A detached call is stored at once and answered with the run's id.
 
     Raises `NodeError` when it does not exist, has problems, does not take the input or is nested too deep.
@@ -38,7 +40,7 @@ async def prepare(run: Claimed, node: str, path: str, wait: Mapping[str, Any]) -
     if not ready["data"].get("detach"):
         return Suspend(ready), None
     event = {"node": node, "path": path, "wait": ready}
-    row = sub_run_row(run, event)
+    row = sub_run_row(run, event, budgets)
     row.parent_run_id = None
     async with unit_of_work() as session:
         await insert_once(session, row)
@@ -74,9 +76,13 @@ def sub_run_id(run_id: UUID, node: str, path: str) -> UUID:
     return uuid5(run_id, f"{node}:{path}")
 
 
-def sub_run_row(run: Claimed, event: Mapping[str, Any]) -> FlowRun:
-    """The called run. Its id follows from the step, so that a repeat is the same run."""
+def sub_run_row(run: Claimed, event: Mapping[str, Any], budgets: Sequence[tuple[str, float]]) -> FlowRun:
+    """The called run. Its id follows from the step, so that a repeat is the same run.
+
+    `budgets` are runs whose money it spends, with what they may spend.
+    """
     called = event["wait"]["data"]
+    shared = {"budgets": [{"run": payer, "limit": limit} for payer, limit in budgets]} if budgets else {}
     return FlowRun(
         id=sub_run_id(run.id, event["node"], event["path"]),
         created_at=now(),
@@ -87,7 +93,7 @@ def sub_run_row(run: Claimed, event: Mapping[str, Any]) -> FlowRun:
         status=RunStatus.QUEUED,
         trigger=called["trigger"],
         input=event["wait"].get("input"),
-        options=run.options,
+        options=run.options | shared,
         parent_run_id=run.id,
         parent_node=event["node"],
         parent_path=event["path"],

@@ -10,7 +10,7 @@ from app.core import jobs
 from app.core.db import unit_of_work
 from app.core.redis import PREFIX, client
 from app.core.settings import WorkerSettings
-from app.repositories import leases
+from app.repositories import kept_results, leases, spending
 from workers.run_flow import ring, settle
 
 HEARTBEAT: Final = f"{PREFIX}worker:alive"
@@ -39,6 +39,9 @@ async def once(workspace_runs: int) -> None:
     for run_id in unsettled:
         await settle(run_id)
     await jobs.send_overdue()
+    async with unit_of_work() as session:
+        await kept_results.prune(session)
+        await spending.prune(session)
 
 
 async def say_alive() -> None:

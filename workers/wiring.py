@@ -5,6 +5,7 @@ import hmac
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -27,7 +28,9 @@ from app.repositories.waits import SUBFLOW
 from app.services import credentials
 from app.services.snapshots import Snapshot
 from workers import sub_runs
+from workers.kept import RunKeeper
 from workers.simulation import Intentions, RecordingChannel, RecordingHttp
+from workers.toll import RunToll, Tolls
 
 Ring = Callable[[UUID], Awaitable[None]]
 
@@ -38,12 +41,19 @@ class Wiring:
     def __init__(self, settings: Settings) -> None:
         self._llm = LiteLlm(settings.demo_llm_url)
         self._http = AioHttp(settings.http_allowed_hosts)
+        self._tolls = Tolls()
 
     async def close(self) -> None:
         await self._http.close()
         await self._llm.close()
 
-    def perform(self, run: Claimed, snapshot: Snapshot, sink: RedisSink, ring: Ring) -> Perform:
+    def toll(self, run: Claimed, snapshot: Snapshot) -> RunToll:
+        """What the model calls of one run have to pass."""
+        return RunToll(self._tolls, run, snapshot)
+
+    def perform(
+        self, run: Claimed, snapshot: Snapshot, sink: RedisSink, ring: Ring, toll: RunToll
+    ) -> Perform:
         """What performs the steps of one run."""
         intentions = Intentions()
 
@@ -52,7 +62,7 @@ class Wiring:
             emit = _Emit(sink, str(run.id), node, path)
             # Streams are read straight from the wire, which costs less than a whole answer through the SDK.
             shown = emit.delta if run.options.get("stream") else _unheard
-            llm = _WithOptions(self._llm.bind(shown, key), run.options)
+            llm = _WithOptions(self._llm.bind(shown, key, partial(toll.call, request)), run.options)
             http: Http = _WithCredentials(self._http, run.workspace_id)
             channel: Channel = _ConversationChannel(key, run.conversation_id)
             if run.simulate:
@@ -60,8 +70,10 @@ class Wiring:
                 http, channel = RecordingHttp(http, meant), RecordingChannel(channel, meant)
             return {"llm": llm, "http": http, "channel": channel, "emit": emit}
 
-        inner = make_perform(snapshot.plan, bindings, simulate=run.simulate)
-        if "answers" in run.options:
+        tested = "answers" in run.options
+        keeper = None if tested else RunKeeper(run)
+        inner = make_perform(snapshot.plan, bindings, simulate=run.simulate, keeper=keeper)
+        if tested:
             inner = testing.canned(inner, run.options["answers"])
 
         async def perform(request: StepRequest) -> Result:
@@ -70,7 +82,9 @@ class Wiring:
             result = intentions.told(*step, await inner(request))
             if not (isinstance(result, Suspend) and result.wait["kind"] == SUBFLOW):
                 return result
-            ready, detached = await sub_runs.prepare(run, request.node.id, request.path, result.wait)
+            ready, detached = await sub_runs.prepare(
+                run, request.node.id, request.path, result.wait, toll.budgets
+            )
             if detached is not None:
                 await ring(detached)
             return ready

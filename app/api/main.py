@@ -23,6 +23,7 @@ from app.api.routes import (
     models,
     openai,
     schedules,
+    workspace,
 )
 from app.api.webhooks import flows as flow_hooks
 from app.core import jobs
@@ -47,6 +48,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     models.router,
     openai.router,
     catalog.router,
+    workspace.router,
 )
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import structlog
 from pydantic import BaseModel
@@ -16,6 +16,10 @@ from app.flows.plan import ERROR_PORT, PlannedNode
 from app.flows.ports import Perform, StepRequest
 
 LONGEST_PAUSE_S: Final = 3_600.0
+# What one step may give, and one variable may hold. The journal's JSON ends at 254 levels, events around it included.
+MOST_VALUES: Final = 1_000_000
+MOST_CHARACTERS: Final = 64 * 1_048_576
+DEEPEST: Final = 200
 _log = structlog.get_logger()
 
 
@@ -39,17 +43,32 @@ class Performer:
         if request.wait is not None and "since" in request.wait:
             at = str(request.wait["since"])
             taken_ms = round((self.now() - datetime.fromisoformat(at)).total_seconds() * 1000, 3)
+        done: list[Event] = []
+        if result is not None:
+            try:
+                done = self._told(request, result, attempt, at, taken_ms)
+            except NodeError as fault:
+                error = fault
         if error is not None:
             value = error_value(error, node.id, attempt, request.path)
-            return [by_policy(node, request.path, value, at, taken_ms)]
+            failed = by_policy(node, request.path, value, at, taken_ms)
+            if request.bill.calls:
+                failed["usage"] = request.bill.usage(None)
+            return [failed]
+        return done
+
+    def _told(
+        self, request: StepRequest, result: Result, attempt: int, at: str, taken_ms: float
+    ) -> list[Event]:
+        """A result as events. Raises `NodeError` for a value that cannot be stored."""
         if isinstance(result, Suspend):
             return [_waiting(request, result, at)]
         if isinstance(result, Open):
             return [_opened(request, result, at)]
         if isinstance(result, Stop):
-            done = _succeeded(request, Next((), None), attempt, at, taken_ms)
-            return [done, _stopped(node.id, result, self.now().isoformat())]
-        return [_succeeded(request, cast(Next, result), attempt, at, taken_ms)]
+            end = _succeeded(request, Next((), None), attempt, at, taken_ms)
+            return [end, _stopped(request.node.id, result, self.now().isoformat())]
+        return [_succeeded(request, result, attempt, at, taken_ms)]
 
     def done(self, request: StepRequest, result: Next) -> StepSucceeded:
         """The event of a step whose result somebody else knows."""
@@ -147,21 +166,24 @@ def _succeeded(request: StepRequest, result: Next, attempts: int, at: str, taken
         "node": request.node.id,
         "path": request.path,
         "ports": list(_ports(result)),
-        "output": _plain(result.output),
+        "output": plain(result.output),
         "attempts": attempts,
         "started_at": at,
         "duration_ms": taken_ms,
     }
     if result.state:
-        event["state"] = {name: _plain(value) for name, value in result.state.items()}
+        event["state"] = {name: plain(value) for name, value in result.state.items()}
     if result.messages:
         event["messages"] = [dict(message) for message in result.messages]
-    if result.usage is not None:
-        event["usage"] = dict(result.usage)
+    usage = request.bill.usage(result.usage)
+    if usage is not None:
+        event["usage"] = usage
     if result.tasks:
-        event["tasks"] = [_plain(dict(task)) for task in result.tasks]
+        event["tasks"] = [plain(dict(task)) for task in result.tasks]
+    if result.cached:
+        event["cached"] = True
     if result.effects:
-        event["effects"] = [_plain(dict(effect)) for effect in result.effects]
+        event["effects"] = [plain(dict(effect)) for effect in result.effects]
     return event
 
 
@@ -169,7 +191,7 @@ def _waiting(request: StepRequest, result: Suspend, at: str) -> StepWaiting:
     """A step that waits again counts on, so that no two of its waits are the same."""
     before = request.wait or {}
     wait: dict[str, Any] = {
-        **result.wait,
+        **plain(result.wait),
         "round": before.get("round", 0) + 1,
         "since": before.get("since", at),
     }
@@ -234,12 +256,32 @@ def _stopped(node: str, result: Stop, at: str) -> Event:
     }  # fmt: skip
 
 
-def _plain(value: Any) -> Any:
-    """JSON of a value that may hold models."""
+def plain(value: Any) -> Any:
+    """JSON of a value that may hold models. Raises `NodeError` for one that is too large or too deep to be stored.
+
+    A value may hold another one many times over; written out it doubles with every round of a loop. So it is counted
+    while it is copied.
+    """
+    return _copied(value, [MOST_VALUES, MOST_CHARACTERS], DEEPEST)
+
+
+def _copied(value: Any, left: list[int], deeper: int) -> Any:
+    left[0] -= 1
+    if isinstance(value, str):
+        left[1] -= len(value)
+    if left[0] < 0 or left[1] < 0:
+        raise NodeError(
+            ErrorKind.INVALID_INPUT,
+            "step.output_too_large",
+            values=MOST_VALUES,
+            characters=MOST_CHARACTERS,
+        )
     if isinstance(value, BaseModel):
-        return value.model_dump(mode="json", by_alias=True)
+        value = value.model_dump(mode="json", by_alias=True)
+    if not isinstance(value, Mapping | list | tuple):
+        return value
+    if not deeper:
+        raise NodeError(ErrorKind.INVALID_INPUT, "step.output_too_deep", limit=DEEPEST)
     if isinstance(value, Mapping):
-        return {name: _plain(each) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    return value
+        return {name: _copied(each, left, deeper - 1) for name, each in value.items()}
+    return [_copied(each, left, deeper - 1) for each in value]

@@ -48,7 +48,8 @@ class Over(TypedDict):
 class StepSucceeded(TypedDict):
     """`error` is set when the policy turned a failure into a default value or the `error` port.
 
-    `effects` is what the step of a simulated run would have done, `tasks` what it gave people to do.
+    `effects` is what the step of a simulated run would have done, `tasks` what it gave people to do. `cached`: the
+    answer is one that an earlier run left behind.
     """
 
     type: Literal["step.succeeded"]
@@ -61,6 +62,7 @@ class StepSucceeded(TypedDict):
     usage: NotRequired[dict[str, Json] | None]
     effects: NotRequired[list[dict[str, Json]]]
     tasks: NotRequired[list[dict[str, Json]]]
+    cached: NotRequired[bool]
     error: NotRequired[ErrorValue | None]
     over: NotRequired[list[Over]]
     attempts: int

@@ -14,7 +14,16 @@ from app.flows.scheduler import apply
 Told = tuple[str, str | None, str, dict[str, Any] | None]
 
 SHOWN_BYTES: Final = 8_192
-_STEP_FIELDS: Final = ("ports", "duration_ms", "usage", "attempts", "error", "started_at", "effects")
+_STEP_FIELDS: Final = (
+    "ports",
+    "duration_ms",
+    "usage",
+    "attempts",
+    "error",
+    "started_at",
+    "effects",
+    "cached",
+)
 
 
 class Feed:

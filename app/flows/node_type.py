@@ -106,7 +106,7 @@ class Next:
 
     `state` holds assignments to `state.<name>`; `messages` what was sent to the conversation; `usage` what a
     model call cost: `{"model", "prompt_tokens", "completion_tokens", "cost_usd"}`; `effects` what a step of a
-    simulated run would have done; `tasks` what people shall do that nobody waits for.
+    simulated run would have done; `tasks` what people shall do that nobody waits for. `cached`: an earlier run's answer.
     """
 
     port: str | tuple[str, ...]
@@ -116,6 +116,7 @@ class Next:
     usage: Mapping[str, JsonValue] | None = None
     effects: tuple[Mapping[str, JsonValue], ...] = ()
     tasks: tuple[Mapping[str, JsonValue], ...] = ()
+    cached: bool = False
 
 
 @dataclass(frozen=True, slots=True)

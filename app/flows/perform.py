@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from app.flows.attempts import plain
+from app.flows.keeping import Keeper, can_keep, key_of, restored, stored
 from app.flows.node_type import Result
 from app.flows.plan import Plan, located
 from app.flows.ports import Perform, StepRequest
@@ -12,15 +14,32 @@ from app.flows.templates import TemplateError
 Bindings = Callable[[StepRequest], Mapping[str, Any]]
 
 
-def make_perform(plan: Plan, bindings: Bindings, *, simulate: bool = False) -> Perform:
-    """`bindings(request)` gives `llm`, `http`, `channel` and `emit` of one step; asked only when one is used."""
+def make_perform(
+    plan: Plan, bindings: Bindings, *, simulate: bool = False, keeper: Keeper | None = None
+) -> Perform:
+    """`bindings(request)` gives `llm`, `http`, `channel` and `emit` of one step; asked only when one is used.
+
+    Without a `keeper` no step is answered by the result of an earlier run.
+    """
 
     async def perform(request: StepRequest) -> Result:
         node_type, params = request.node.type, request.node.params.render(request.scope)
         context = StepContext(plan, request, bindings, simulate)
         if request.signal is not None and node_type.resume is not None:
             return await node_type.resume(params, context)
-        return await node_type.run(params, context)
+        policy = request.node.policy.cache
+        if keeper is None or policy is None or not can_keep(node_type, request.node.effects):
+            return await node_type.run(params, context)
+        key = key_of(plan, request, params)
+        kept = await keeper.find(key) if key else None
+        if kept is not None:
+            return restored(kept)
+        result = await node_type.run(params, context)
+        keepable = stored(result)
+        if key and keepable is not None:
+            keepable["output"] = plain(keepable["output"])
+            await keeper.keep(key, keepable, policy.ttl_s)
+        return result
 
     return perform
 

@@ -1,10 +1,11 @@
 """What a driver asks of the world around it: a journal, somebody to tell, and somebody to perform steps."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
+from app.flows.bill import Bill
 from app.flows.events import ErrorValue, Event, LiveEvent
 from app.flows.node_type import Result
 from app.flows.plan import PlannedNode
@@ -39,7 +40,8 @@ class StepRequest:
     """One attempt of one step. `idempotency_key` is the same for every attempt of the step.
 
     `rounds` is how often a loop's body ran already, `sources` whose edges led here. A step that waited has the
-    `wait` it recorded and the `signal` that ended it.
+    `wait` it recorded and the `signal` that ended it. `bill` is what its model calls cost, `spent_usd` what the run had
+    spent before.
     """
 
     run_id: str
@@ -54,6 +56,8 @@ class StepRequest:
     sources: tuple[str, ...] = ()
     wait: Mapping[str, Any] | None = None
     signal: Mapping[str, Any] | None = None
+    bill: Bill = field(default_factory=Bill)
+    spent_usd: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,6 +125,7 @@ def _step(plan: Plan, state: State, event: Any) -> Changes | None:
     changes = Changes()
     empty(plan, state, ref, changes, "out_of_time", node.id)
     if kind == "step.failed":
+        _spend(state, event.get("usage"))
         _fail(plan, state, frame, node, event["error"], changes)
     else:
         _succeed(plan, state, frame, node, event, changes)

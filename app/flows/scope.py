@@ -45,6 +45,7 @@ def request_for(plan: Plan, state: State, ref: StepRef, run_id: str, now: dateti
         now=now,
         rounds=rounds,
         sources=_sources(plan, frame, node) if node.needs else (),
+        spent_usd=state.usage["cost_usd"],
     )
 
 

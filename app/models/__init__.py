@@ -9,6 +9,8 @@ from app.models.flow_runs import FlowRun, FlowRunEvent
 from app.models.flow_schedules import FlowSchedule
 from app.models.flow_waits import FlowSignal, FlowWait
 from app.models.flows import Flow, FlowEdit, FlowSnapshot, FlowVersion
+from app.models.kept_results import KeptResult
+from app.models.spending import Spending
 
 __all__ = [
     "Account",
@@ -26,8 +28,10 @@ __all__ = [
     "FlowSnapshot",
     "FlowVersion",
     "FlowWait",
+    "KeptResult",
     "Membership",
     "Message",
     "RefreshToken",
+    "Spending",
     "Workspace",
 ]

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from sqlalchemy import BigInteger
 from sqlmodel import Field, SQLModel
 
 from app.models.base import Row, text
@@ -19,9 +20,14 @@ class Account(Row, table=True):
 
 
 class Workspace(Row, table=True):
+    """The budgets are for a month in UTC; null is no limit."""
+
     __tablename__ = "workspace"
 
     name: str = text()
+    budget_usd: float | None = None
+    budget_calls: int | None = Field(default=None, sa_type=BigInteger)
+    budget_tokens: int | None = Field(default=None, sa_type=BigInteger)
 
 
 class Membership(SQLModel, table=True):

@@ -199,6 +199,10 @@ def _step(step: StepRow) -> rx.Component:
             step.attempts > 1,
             rx.el.span(step.attempts, "×", class_name="pm-quiet", title=attribute("ui.run.attempts")),
         ),
+        rx.cond(
+            step.cached,
+            rx.el.span(words("ui.run.cached"), class_name="pm-quiet", title=attribute("ui.run.cached_help")),
+        ),
         rx.el.span(step.cost, class_name="pm-quiet"),
         rx.el.span(step.took, class_name="pm-quiet pm-step-took"),
         type="button",

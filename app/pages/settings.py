@@ -1,9 +1,10 @@
-"""Language, theme, and keys for programs."""
+"""Language, theme, keys for programs, and the workspace's budget."""
 
 import reflex as rx
 from reflex.style import color_mode, set_color_mode
 
 from app.components import moments
+from app.components.budget import budget
 from app.components.forms import alert, field
 from app.components.shell import page_header, shell
 from app.components.words import attribute, words
@@ -17,7 +18,7 @@ def settings() -> rx.Component:
         "/settings",
         page_header("ui.settings.title"),
         rx.el.div(
-            rx.el.div(_person(), _language(), _theme(), _keys(), class_name="pm-column"),
+            rx.el.div(_person(), _language(), _theme(), _keys(), budget(), class_name="pm-column"),
             class_name="pm-scroll",
         ),
     )

@@ -25,9 +25,10 @@ from app.models.base import new_row
 from app.models.conversations import Message
 from app.models.flow_runs import FlowRun, FlowRunEvent, RunStatus
 from app.models.flow_waits import FlowWait
-from app.repositories import waits
+from app.repositories import spending, waits
 from app.repositories.base import row_values
 from app.repositories.grouping import Grouped
+from app.repositories.spending import Spent
 
 _log = structlog.get_logger()
 _PATIENCE_S = 30.0
@@ -130,7 +131,7 @@ class Append:
     conversation shall remember. `sub_runs` are rows of runs that steps of this append wait for, `waits` all its
     new waits. `done` are steps whose earlier waits are over, `used` the signals that ended them. A step that took
     the conversation over `holds` it, one that gives it back `frees` it. `gone` are waits that are given up, `callees`
-    called runs that nobody waits for any more: they are cancelled.
+    called runs that nobody waits for any more: they are cancelled. `spent` is what the steps of this append cost.
     """
 
     run_id: UUID
@@ -147,6 +148,7 @@ class Append:
     done: Sequence[tuple[str, str]] = ()
     gone: Sequence[Mapping[str, str]] = ()
     callees: Sequence[UUID] = ()
+    spent: Sequence[Spent] = ()
     used: Sequence[UUID] = ()
     holds: bool = False
     frees: bool = False
@@ -218,6 +220,9 @@ async def _store(session: AsyncSession, batch: Sequence[Append]) -> dict[UUID, W
         if item.callees:
             cancelled = await waits.cancel_callees(session, item.callees)
             done[item.run_id] = replace(done[item.run_id], cancelled=cancelled)
+    spent = [each for item in stored for each in item.spent]
+    if spent:
+        await spending.add(session, spent)
     return done
 
 

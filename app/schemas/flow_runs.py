@@ -111,6 +111,7 @@ class StepView(_View):
     started_at: str | None = None
     duration_ms: float | None = None
     attempts: int = 0
+    cached: Annotated[bool, Field(description="The answer is one that an earlier run left behind.")] = False
 
 
 class ChatRequest(_Body):

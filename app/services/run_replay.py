@@ -53,7 +53,8 @@ async def replay(session: AsyncSession, principal: Principal, run_id: UUID, aske
         trigger=source.trigger,
         input=source.input if asked.input is None else asked.input,
         scope=source.scope,
-        options=source.options,
+        # A fork stands alone: it spends nothing of the run that called the first one.
+        options={name: value for name, value in source.options.items() if name != "budgets"},
         simulate=asked.simulate,
         source="replay",
         replay_of=source.id,

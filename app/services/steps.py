@@ -55,6 +55,7 @@ def _result(event: dict[str, Any]) -> dict[str, Any]:
         "usage": event.get("usage"),
         "effects": list(event.get("effects", ())),
         "ports": list(event.get("ports", ())),
+        "cached": bool(event.get("cached")),
         "started_at": event.get("started_at") or event.get("at"),
         "duration_ms": event.get("duration_ms"),
         "attempts": event.get("attempts") or (error or {}).get("attempts") or 0,

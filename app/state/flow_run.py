@@ -33,6 +33,7 @@ class StepRow:
     took: str
     cost: str
     attempts: int
+    cached: bool
     input: str
     output: str
     error: str
@@ -267,6 +268,7 @@ def _step(step: StepView, snapshot: Snapshot, locale: str) -> StepRow:
         took=took(step.duration_ms, locale),
         cost=money((step.usage or {}).get("cost_usd")),
         attempts=step.attempts,
+        cached=step.cached,
         input="" if step.input is None else written(step.input),
         output="" if step.output is None else written(step.output),
         error=str((step.error or {}).get("message") or ""),

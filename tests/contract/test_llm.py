@@ -123,6 +123,19 @@ async def test_the_assistant_quotes_what_it_was_given(provider: str) -> None:
     assert answer.text == "We open at 9:00."
 
 
+async def test_a_model_of_the_price_list_costs_the_same_either_way(
+    provider: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    price = {"input_cost_per_token": 0.01, "output_cost_per_token": 0.1, "litellm_provider": "openai"}
+    monkeypatch.setitem(litellm().model_cost, "openai/echo", {**price, "mode": "chat"})
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    monkeypatch.setenv("OPENAI_API_BASE", provider)
+    for emit in (None, lambda text: None):
+        answer = await engine().bind(emit).complete(asked("openai/echo", "what does it cost"))
+        expected = answer.prompt_tokens * 0.01 + answer.completion_tokens * 0.1
+        assert answer.cost_usd == pytest.approx(expected)
+
+
 async def test_environment_variables_of_a_provider_are_honoured(
     provider: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -208,3 +208,20 @@ def test_nothing_moves_while_a_flow_loads(demo_page: Page) -> None:
     path = demo_page.locator(".pm-flow-link").first.get_attribute("href")
     assert path is not None
     assert settled(demo_page, path, ".pm-card") < 0.001
+
+
+def test_an_owner_sets_the_workspaces_budget(page: Page) -> None:
+    sign_up(page, address())
+    page.wait_for_url("**/flows")
+    page.goto("/settings")
+    expect(page.get_by_test_id("budget-spent")).to_contain_text("0.00 USD")
+    page.get_by_test_id("budget_calls").fill("many")
+    page.get_by_test_id("save-budget").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    page.get_by_test_id("budget_calls").fill("")
+    page.get_by_test_id("budget_usd").fill("12.5")
+    page.get_by_test_id("save-budget").click()
+    expect(page.get_by_role("status").filter(has_text="Saved")).to_be_visible()
+    page.reload()
+    expect(page.get_by_test_id("budget_usd")).to_have_value("12.5")
+    expect(page.get_by_test_id("budget_calls")).to_have_value("")

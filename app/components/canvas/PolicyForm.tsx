@@ -39,6 +39,14 @@ export function PolicyForm({ node, problems }: { node: FlowNode; problems: reado
             onChange={(value) => set("retry", value === undefined ? undefined : { ...RETRY_DEFAULTS, ...policy.retry, max: value })}
           />
           <NumberField {...shared("timeout_s")} schema={schema("timeout_s", { type: "number" })} value={policy.timeout_s ?? undefined} onChange={(value) => set("timeout_s", value)} />
+          {!type?.container && (
+            <NumberField
+              {...shared("cache")}
+              schema={schema("cache", { type: "number" })}
+              value={policy.cache?.ttl_s}
+              onChange={(value) => set("cache", value === undefined ? undefined : { ttl_s: value })}
+            />
+          )}
         </div>
       </details>
     </div>

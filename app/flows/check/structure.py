@@ -8,6 +8,7 @@ from app.flows.check.graph import ERROR_PORT, Graph
 from app.flows.check.problem import Problem, Severity
 from app.flows.check.slots import slots_of
 from app.flows.document import Edge, Node
+from app.flows.keeping import can_keep
 
 # A rule may start from many events; these kinds have one trigger a person expects.
 _USUAL_TRIGGER: Final = {"agent": "trigger.chat", "task": "trigger.call", "sequence": "trigger.call"}
@@ -126,6 +127,8 @@ def _policy(graph: Graph, node: Node) -> Iterator[Problem]:
         yield Problem("policy.retry_of_container", "warning", node=node.id, param="policy.retry")
     if node_type is None or params is None:
         return
+    if policy.cache is not None and not can_keep(node_type, graph.effects(node)):
+        yield Problem("policy.cache_ignored", "warning", node=node.id, param="policy.cache")
     if policy.retry.max and not policy.mock and graph.effects(node) == "unsafe":
         yield Problem("policy.retry_of_unsafe", "warning", node=node.id)
     known = {each.slot for each in graph.flow.requires.credentials}

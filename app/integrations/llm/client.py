@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from types import ModuleType
 from typing import Any
@@ -18,6 +19,7 @@ from app.integrations.llm.route import Route, route
 from app.integrations.llm.stream import Collected, chunks_of, streamed, whole
 
 Messages = Sequence[Mapping[str, Any]]
+Toll = Callable[[str], AbstractAsyncContextManager[Callable[[Completion], None]]]
 _log = structlog.get_logger()
 
 
@@ -36,9 +38,11 @@ class LiteLlm:
     async def close(self) -> None:
         await self.wire.close()
 
-    def bind(self, emit: Callable[[str], None] | None = None, idempotency_key: str = "") -> Llm:
-        """The `Llm` of one step. Without `emit` answers are not streamed."""
-        return _StepLlm(self, emit, idempotency_key)
+    def bind(
+        self, emit: Callable[[str], None] | None = None, idempotency_key: str = "", toll: Toll | None = None
+    ) -> Llm:
+        """The `Llm` of one step. Without `emit` answers are not streamed. `toll` stands around each call of a model."""
+        return _StepLlm(self, emit, idempotency_key, toll)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,7 @@ class _StepLlm:
     engine: LiteLlm
     emit: Callable[[str], None] | None
     idempotency_key: str
+    toll: Toll | None = None
 
     async def complete(self, request: ModelRequest) -> Completion:
         ready = loaded()
@@ -55,7 +60,7 @@ class _StepLlm:
             try:
                 return await self._answer(module, replace(request, model=model), number)
             except NodeError as error:
-                if error.code == "model.refused":
+                if error.code == "model.refused" or error.kind is ErrorKind.BUDGET:
                     raise
                 _log.info("llm.failed", model=model, code=error.code)
                 first = first or error
@@ -86,6 +91,16 @@ class _StepLlm:
             raise _bad_answer(way, str(fault)) from None
 
     async def _call(
+        self, module: ModuleType, way: Route, request: ModelRequest, messages: Messages, ordinal: str
+    ) -> Completion:
+        if self.toll is None:
+            return await self._ask(module, way, request, messages, ordinal)
+        async with self.toll(way.name) as pay:
+            done = await self._ask(module, way, request, messages, ordinal)
+            pay(done)
+            return done
+
+    async def _ask(
         self, module: ModuleType, way: Route, request: ModelRequest, messages: Messages, ordinal: str
     ) -> Completion:
         stream = request.stream and self.emit is not None and request.output_schema is None
@@ -162,7 +177,12 @@ def _completion(module: ModuleType, way: Route, collected: Collected, messages: 
 
 
 def _cost(module: ModuleType, way: Route, prompt: int, answer: int, usage: Any) -> float | None:
-    """None where the price list does not have this model; LiteLLM raises a bare Exception then."""
+    """None where the price list does not have this model; LiteLLM raises a bare Exception then.
+
+    What a server was asked directly is no `Usage` of LiteLLM's yet, and prices depend on its details.
+    """
+    if usage is not None and not isinstance(usage, module.Usage):
+        usage = module.Usage(**vars(usage))
     try:
         costs = module.cost_per_token(
             model=way.target, prompt_tokens=prompt, completion_tokens=answer, usage_object=usage

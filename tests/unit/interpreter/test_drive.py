@@ -229,6 +229,44 @@ class TestEnds:
         assert len(world.events) == length
 
 
+class TestBills:
+    """What model calls cost is counted for every attempt, whatever came of it."""
+
+    def _paying(self, fails_at_first: int, kind: ErrorKind = ErrorKind.UPSTREAM) -> Any:
+        async def before(request: StepRequest) -> None:
+            if request.node.id == "m":
+                request.bill.add("big", 10, 5, 0.25)
+                if request.attempt <= fails_at_first:
+                    raise NodeError(kind, "test.broken")
+
+        return before
+
+    async def test_an_attempt_that_failed_is_paid_too(self) -> None:
+        world = World(plan_of([START, node("m", "model", {"retry": {"max": 2}})], ["start > m"]))
+        world.before = self._paying(2)
+        result = await world.run()
+        assert (result.status, result.usage) == (
+            "succeeded", {"prompt_tokens": 30, "completion_tokens": 15, "cost_usd": 0.75}
+        )  # fmt: skip
+        assert world.events[2]["usage"]["calls"] == 3
+
+    @pytest.mark.parametrize("on_error", ["fail", "default"])
+    async def test_a_step_that_failed_has_its_cost(self, on_error: str) -> None:
+        world = World(plan_of([START, node("m", "model", {"on_error": on_error})], ["start > m"]))
+        world.before = self._paying(9)
+        assert (await world.run()).usage["cost_usd"] == 0.25
+
+    async def test_the_cost_of_an_item_that_is_left_out_counts(self) -> None:
+        nodes = [
+            START,
+            node("each", "logic.map", items=[1, 2], on_item_error="skip"),
+            node("m", "model", parent="each"),
+        ]
+        world = World(plan_of(nodes, ["start > each", "each.item > m"]))
+        world.before = self._paying(9)
+        assert (await world.run()).usage["cost_usd"] == 0.5
+
+
 class TestDurability:
     async def test_steps_without_effects_ride_with_one_append(self) -> None:
         names = [f"s{number}" for number in range(200)]

@@ -1,0 +1,63 @@
+"""One budget inside of a process: what is spent of it, and what calls under way may cost. No clock, no I/O."""
+
+import asyncio
+from typing import Final
+
+from app.repositories.spending import Amount
+
+UNITS: Final = Amount._fields
+
+
+class Empty(Exception):
+    """Nothing is left. `unit` is `usd`, `calls` or `tokens`."""
+
+    def __init__(self, unit: str, limit: float) -> None:
+        self.unit, self.limit = unit, limit
+        super().__init__(f"{limit} {unit}")
+
+
+class Purse:
+    """`limits` are in the order of `Amount`; None is no limit.
+
+    A call that begins is reckoned at what the dearest call of its model cost before. As long as no price is known one
+    call goes first and the others wait for it. So calls at once overshoot by one call, not by as many as there are.
+    """
+
+    def __init__(self, usd: float | None = None) -> None:
+        self.limits: tuple[float | None, ...] = (usd, None, None)
+        self.spent = self._held = Amount()
+        self._under_way = 0
+        self._changed = asyncio.Event()
+
+    def learn(self, limits: tuple[float | None, ...], spent: Amount) -> None:
+        """What is stored. It only grows, so what this process knows better stays."""
+        self.limits = limits
+        self.at_least(spent)
+
+    def at_least(self, spent: Amount) -> None:
+        self.spent = self.spent.at_least(spent)
+
+    async def reserve(self, estimate: Amount | None) -> None:
+        """Wait for room. Raises `Empty` when there will be none."""
+        while (short := self._short(self._held)) or (estimate is None and any(self.limits)):
+            if short and (not self._under_way or self._short(Amount())):
+                raise Empty(*short)
+            if not self._under_way:
+                break
+            self._changed.clear()
+            await self._changed.wait()
+        self._under_way += 1
+        self._held = self._held.plus(estimate or Amount())
+
+    def settle(self, estimate: Amount | None, cost: Amount) -> None:
+        """A call is over; it cost nothing where it failed before anything was answered."""
+        self._under_way -= 1
+        self._held = self._held.minus(estimate or Amount())
+        self.spent = self.spent.plus(cost)
+        self._changed.set()
+
+    def _short(self, also: Amount) -> tuple[str, float] | None:
+        for unit, limit, spent, held in zip(UNITS, self.limits, self.spent, also, strict=True):
+            if limit is not None and spent + held >= limit:
+                return unit, limit
+        return None
