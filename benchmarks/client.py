@@ -14,6 +14,7 @@ from typing import Any
 import aiohttp
 
 from app.embedded.stack import DEMO_EMAIL
+from benchmarks.measure import Failed
 
 ROOT = Path(__file__).parent.parent
 ASK = "Hello"
@@ -31,7 +32,7 @@ def process(*argv: str, port: int, env: dict[str, str] | None = None) -> Iterato
         deadline = time.monotonic() + 30
         while not _listening(port):
             if running.poll() is not None or time.monotonic() > deadline:
-                raise SystemExit(f"{' '.join(argv)} did not start")
+                raise Failed(f"{' '.join(argv)} did not start")
             time.sleep(0.05)
         yield running.pid
     finally:
@@ -55,14 +56,14 @@ class Client:
         async with self.http.post(path, json=body) as response:
             answer = await response.json()
             if response.status >= 400:
-                raise SystemExit(f"{path}: {response.status} {json.dumps(answer)[:500]}")
+                raise Failed(f"{path}: {response.status} {json.dumps(answer)[:500]}")
             return answer
 
     async def get(self, path: str, **query: Any) -> Any:
         async with self.http.get(path, params=query) as response:
             answer = await response.json()
             if response.status >= 400:
-                raise SystemExit(f"{path}: {response.status} {json.dumps(answer)[:500]}")
+                raise Failed(f"{path}: {response.status} {json.dumps(answer)[:500]}")
             return answer
 
     async def store(self, document: dict[str, Any]) -> str:
@@ -71,7 +72,7 @@ class Client:
     async def chat(self, flow_id: str) -> None:
         answer = await self.post("/api/chat", {"message": ASK, "flow_id": flow_id})
         if answer["status"] != "succeeded" or not answer["response"]:
-            raise SystemExit(f"the chat run failed: {answer}")
+            raise Failed(f"the chat run failed: {answer}")
 
     async def chat_streamed(self, flow_id: str) -> None:
         """A streamed answer, read to its end."""
@@ -81,7 +82,7 @@ class Client:
         _, found, last = text.rpartition(b"event: chat.finished\ndata: ")
         answer = json.loads(last) if found else {}
         if answer.get("status") != "succeeded" or not answer["response"]:
-            raise SystemExit(f"the streamed chat run failed: {text[-500:]!r}")
+            raise Failed(f"the streamed chat run failed: {text[-500:]!r}")
         self.streams += 1
         # Pieces of text are transient: a reader that comes after the end finds the whole answer instead.
         self.streams_without_text += b"event: step.delta" not in text
@@ -90,14 +91,14 @@ class Client:
         body = {"input": given or {"name": "Ann"}, "wait": True}
         run = await self.post(f"/api/flows/{flow_id}/runs", body)
         if run["status"] != "succeeded":
-            raise SystemExit(f"the run failed: {run}")
+            raise Failed(f"the run failed: {run}")
 
     async def read(self, path: str, body: Any = None) -> None:
         """Ask by POST and read the answer to its end."""
         async with self.http.post(path, json=body) as response:
             text = await response.read()
             if response.status >= 400 or not text:
-                raise SystemExit(f"{path}: {response.status} {text[:500]!r}")
+                raise Failed(f"{path}: {response.status} {text[:500]!r}")
 
     async def first_token_ms(self, path: str, body: dict[str, Any], *marks: bytes) -> float:
         """Milliseconds until the first of `marks` arrives in a streamed answer."""
@@ -107,7 +108,7 @@ class Client:
             while not any(mark in seen for mark in marks):
                 piece = await response.content.readany()
                 if not piece:
-                    raise SystemExit(f"{path}: no {marks!r} in {seen[-500:]!r}")
+                    raise Failed(f"{path}: no {marks!r} in {seen[-500:]!r}")
                 seen += piece
             taken = (time.perf_counter() - began) * 1000
             await response.read()

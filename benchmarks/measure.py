@@ -13,6 +13,10 @@ Call = Callable[[], Awaitable[None]]
 Parts = Mapping[str, int]
 
 
+class Failed(Exception):
+    """Something did not answer as it must, so there is nothing to measure."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rate:
     """Calls a second, and the CPU in milliseconds that each part spent on one of them."""

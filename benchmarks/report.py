@@ -1,10 +1,12 @@
 """The figures as tables, and their places in the documentation."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.measure import Samples, Spread
+
+_PARTS = ("worker", "web", "postgres", "valkey", "demo_llm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,19 @@ SHORT: Sequence[Row] = (
 )
 
 
+LONG: Sequence[Row] = (
+    Row("the whole product left alone, CPU a minute", "idle", "s", most=1),
+    Row("the same with an editor open", "idle.editor", "s"),
+    Row("runs that wait, held by one worker process", "waiting.held", "runs", least=100_000),
+    Row("the worker's memory, more than before", "waiting.memory", "MB", most=50),
+    Row("CPU of everything, more than before", "waiting.more_cpu", "ms/s", most=1),
+    Row("runs driven until they wait, 10 callers", "waiting.driven_per_s", "runs/s"),
+    Row("from due to ended, p50 of 20 among them", "waiting.few.p50", "s", most=2),
+    Row("the same, the last of the 20", "waiting.few.max", "s", most=2),
+    Row("1,000 due at one moment, until the last has ended", "waiting.burst.max", "s"),
+)
+
+
 def table(rows: Sequence[Row], found: Samples) -> str:
     """Markdown, of the rows that were measured. A figure in bold misses its goal."""
     lines = ["| | goal | floor | median | min–max | CPU ms a run |", "|---|---|---|---|---|---|"]
@@ -75,13 +90,23 @@ def table(rows: Sequence[Row], found: Samples) -> str:
     return "\n".join(lines)
 
 
-def cpu_by_part(names: dict[str, str], found: Samples) -> str:
-    """Markdown: where the CPU of a run goes. `names` are keys and labels of rates."""
-    parts = ("worker", "web", "postgres", "valkey")
-    known = {key: label for key, label in names.items() if f"{key}.cpu_ms" in found}
-    lines = [f"| CPU ms a run | {' | '.join(parts)} |", "|---|" + "---|" * len(parts)]
+def cpu_by_part(names: Mapping[str, str], found: Samples) -> str:
+    """Markdown: where the CPU of a run goes. `names` are keys of rates, and what to call them."""
+    return _by_part("CPU ms a run", {f"{key}.cpu_ms": label for key, label in names.items()}, found)
+
+
+def idle_by_part(names: Mapping[str, str], found: Samples) -> str:
+    """Markdown: where the CPU goes while nothing is asked."""
+    return _by_part("CPU", names, found)
+
+
+def _by_part(title: str, names: Mapping[str, str], found: Samples) -> str:
+    known = {key: label for key, label in names.items() if key in found}
+    parts = [part for part in _PARTS if any(f"{key}.{part}" in found for key in known)]
+    lines = [f"| {title} | {' | '.join(parts)} |", "|---|" + "---|" * len(parts)]
     for key, label in known.items():
-        spent = [_number(found.spread(f"{key}.cpu_ms.{part}").median) for part in parts]
+        keys = [f"{key}.{part}" for part in parts]
+        spent = [_number(found.spread(each).median) if each in found else "" for each in keys]
         lines.append(f"| {label} | {' | '.join(spent)} |")
     return "\n".join(lines)
 

@@ -1,60 +1,28 @@
-"""Measures the product on a stack of its own and writes the figures into `docs/performance.md`."""
+"""Measures the product on stacks of its own and writes the figures into `docs/performance.md`."""
 
 import argparse
 import asyncio
-import contextlib
 import os
 import platform
 import tempfile
 import time
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import Collection
 from pathlib import Path
 
 from app.embedded.data_dir import DataDir, free_port
 from app.embedded.stack import Options, Stack
-from benchmarks.client import ROOT, Client, process, signed_in, talking_to
-from benchmarks.measure import Parts, Samples
-from benchmarks.report import SHORT, cpu_by_part, table, write
+from benchmarks import idle, waiting
+from benchmarks.client import ROOT, process, talking_to
+from benchmarks.measure import Samples
+from benchmarks.product import product
+from benchmarks.report import LONG, SHORT, cpu_by_part, idle_by_part, table, write
 from benchmarks.rounds import SECTIONS, Subjects, one_round, stored
 
-PARTS = ("worker", "web", "postgres", "valkey")
+LONG_SECTIONS = ("idle", "waiting")
 _FLOOR = ("-m", "uvicorn", "benchmarks.floor:app", "--no-access-log", "--log-level", "error", "--port")
 
 
-@dataclass(frozen=True, slots=True)
-class Product:
-    """A running instance without pages."""
-
-    data: DataDir
-    options: Options
-    stack: Stack
-    client: Client
-
-    def parts(self) -> Parts:
-        return {name: self.stack.supervisor.pid(name) or 0 for name in PARTS}
-
-
-@contextlib.asynccontextmanager
-async def product(folder: Path, model_url: str) -> AsyncIterator[Product]:
-    data = DataDir(folder)
-    data.prepare()
-    data.lock()
-    port = free_port()
-    options = Options(
-        root=ROOT, host="127.0.0.1", port=port, base_url=f"http://127.0.0.1:{port}",
-        demo_llm_url=f"{model_url}/v1", pages=False,
-    )  # fmt: skip
-    stack = Stack(options, data, lambda *_, **__: None)
-    try:
-        await stack.start()
-        async with signed_in(options.base_url, data.secrets().demo_password) as client:
-            yield Product(data, options, stack, client)
-    finally:
-        await stack.stop()
-
-
-async def short(folder: Path, model_url: str, rounds: int, only: list[str]) -> Samples:
+async def short(folder: Path, model_url: str, rounds: int, only: Collection[str]) -> Samples:
     """Everything that takes little time, or what `only` names."""
     found, port = Samples(), free_port()
     with process(*_FLOOR, str(port), port=port, env={"DEMO_LLM_URL": f"{model_url}/v1"}) as floor_pid:
@@ -69,7 +37,7 @@ async def short(folder: Path, model_url: str, rounds: int, only: list[str]) -> S
             for number in range(rounds):
                 print(f"round {number + 1} of {rounds}", flush=True)
                 await one_round(who, flows, found, only)
-    if not only:
+    if set(only) == set(SECTIONS):
         found.add("second_start", await _second_start(ours.options, ours.data))
     return found
 
@@ -85,27 +53,66 @@ async def _second_start(options: Options, data: DataDir) -> float:
         await stack.stop()
 
 
+async def long(folder: Path, model_url: str, only: Collection[str], scale: float) -> Samples:
+    """What takes minutes."""
+    found = Samples()
+    if "idle" in only:
+        print("idle", flush=True)
+        await idle.measure(folder / "idle", found)
+    if "waiting" in only:
+        print("waiting", flush=True)
+        async with product(folder / "waiting", model_url) as ours:
+            await waiting.measure(ours.client, ours.parts(), ours.database_url, found, scale)
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="how many short rounds the medians are of")
-    parser.add_argument("--only", nargs="+", default=[], choices=SECTIONS, help="a part; writes no file")
+    parser.add_argument("--full", action="store_true", help="also what takes minutes")
+    parser.add_argument("--scale", type=float, default=1.0, help="the share of the rows; writes no file")
+    every = (*SECTIONS, *LONG_SECTIONS)
+    parser.add_argument("--only", nargs="+", default=[], choices=every, help="parts; writes no file")
     chosen = parser.parse_args()
-    port, where = free_port(), f"{os.cpu_count()} cores, Python {platform.python_version()}"
+    wanted = chosen.only or (every if chosen.full else tuple(SECTIONS))
+    port = free_port()
     with (
         tempfile.TemporaryDirectory() as folder,
         process("-m", "emulators.llm", "--port", str(port), "--test-models", port=port),
     ):
-        found = asyncio.run(
-            short(Path(folder) / "data", f"http://127.0.0.1:{port}", chosen.rounds, chosen.only)
-        )
-    names = {"chat": "a chat run at 50", "stream": "streamed", "slow": "with the slow model"}
-    text = "\n".join([
-        f"Medians of {chosen.rounds} rounds of `make bench`, {where}; client and model on the same cores.",
-        "",
-        table(SHORT, found),
-        "",
-        cpu_by_part(names, found),
-    ])  # fmt: skip
+        root, model_url = Path(folder), f"http://127.0.0.1:{port}"
+        quick = [name for name in wanted if name in SECTIONS]
+        if quick:
+            found = asyncio.run(short(root / "short", model_url, chosen.rounds, quick))
+            _tell("figures", _short_text(found, chosen.rounds), keep=not chosen.only)
+        slow = [name for name in wanted if name in LONG_SECTIONS]
+        if slow:
+            text = _long_text(asyncio.run(long(root, model_url, slow, chosen.scale)))
+            _tell("full figures", text, keep=not chosen.only and chosen.scale == 1)
+
+
+def _tell(name: str, text: str, *, keep: bool) -> None:
     print(text)
-    if not chosen.only:
-        write(ROOT / "docs" / "performance.md", "figures", text)
+    if keep:
+        write(ROOT / "docs" / "performance.md", name, text)
+
+
+def _machine() -> str:
+    return f"{os.cpu_count()} cores, Python {platform.python_version()}"
+
+
+def _short_text(found: Samples, rounds: int) -> str:
+    names = {"chat": "a chat run at 50", "stream": "streamed", "slow": "with the slow model"}
+    head = f"Medians of {rounds} rounds of `make bench`, {_machine()}; client and model on the same cores."
+    return f"{head}\n\n{table(SHORT, found)}\n\n{cpu_by_part(names, found)}"
+
+
+def _long_text(found: Samples) -> str:
+    names = {
+        "idle": "idle, s a minute",
+        "idle.editor": "idle with an editor open, s a minute",
+        "waiting.before": "no runs wait, ms/s",
+        "waiting.cpu": "100,000 runs wait, ms/s",
+    }
+    head = f"One run of `make bench FULL=1`, {_machine()}."
+    return f"{head}\n\n{table(LONG, found)}\n\n{idle_by_part(names, found)}"
