@@ -155,7 +155,10 @@ def _task(row: InboxRow) -> rx.Component:
 
 
 def _takeover(row: InboxRow) -> rx.Component:
+    """Reflex lifts what a form does out of the loop, so the form itself says whose it is."""
     reply = rx.el.form(
+        rx.el.input(type="hidden", name="item", value=row.id, read_only=True),
+        rx.el.input(type="hidden", name="conversation", value=row.conversation_id, read_only=True),
         rx.el.textarea(
             name="reply",
             class_name="pm-input",
@@ -178,7 +181,7 @@ def _takeover(row: InboxRow) -> rx.Component:
             _button("inbox.give_back", InboxState.give_back(row.id), "give-back"),  # type: ignore[operator]
             class_name="pm-line",
         ),
-        on_submit=lambda form: InboxState.write(row.id, row.conversation_id, form),  # type: ignore[operator]
+        on_submit=InboxState.write,
         reset_on_submit=True,
         class_name="pm-ask-actions",
     )

@@ -36,11 +36,13 @@ def credentials() -> rx.Component:
 
 
 def _new(test_id: str) -> rx.Component:
+    """Asleep until the page has loaded: what loads closes the dialogs of the last visit."""
     return rx.el.button(
         rx.icon("plus", size=14),
         words("ui.credentials.new"),
         type="button",
         class_name="pm-button",
+        disabled=~CredentialState.is_hydrated,
         on_click=CredentialState.begin,
         data_testid=test_id,
         custom_attrs={"data-look": "primary"},

@@ -113,9 +113,11 @@ class InboxState(SessionState):
         return await self._act(item_id, act)
 
     @rx.event
-    async def write(self, item_id: str, conversation_id: str, form: dict[str, Any]) -> Any:
-        """Write to the contact as a person."""
-        text = str(form.get("reply") or "").strip()[:LONGEST_REPLY] if isinstance(form, dict) else ""
+    async def write(self, form: dict[str, Any]) -> Any:
+        """Write to the contact as a person: `reply` in the `conversation` of the request `item`."""
+        given = form if isinstance(form, dict) else {}
+        item_id, conversation_id = str(given.get("item") or "")[:40], str(given.get("conversation") or "")
+        text = str(given.get("reply") or "").strip()[:LONGEST_REPLY]
         if not text:
             return None
 

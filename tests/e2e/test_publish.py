@@ -99,3 +99,28 @@ def test_tests_that_fail_hold_a_version_back_unless_somebody_says_otherwise(page
     page.get_by_role("switch", name="Publish only if all tests pass").click()
     page.get_by_test_id("publish-confirm").click()
     expect(page.get_by_test_id("version")).to_contain_text("v1")
+
+
+def test_callers_that_would_break_are_named_and_publishing_asks_to_accept_it(page: Page) -> None:
+    called = flow("Price", CALL, node("done", "output.result", value=1), edges="call>done")
+    called["inputs"] = {"type": "object", "properties": {"n": {"type": "number"}}, "required": ["n"]}
+    flow_id = opened(page, called)
+    api(page, f"/api/flows/{flow_id}/publish", {})
+    ask = node("ask", "logic.subflow", flow=flow_id, input={"n": 1})
+    caller = flow("The shop window", CALL, ask, edges="call>ask")
+    caller_id = api(page, "/api/flows/import", caller)["id"]
+    api(page, f"/api/flows/{caller_id}/publish", {})
+    wants = {"type": "object", "properties": {"n": {"type": "number"}, "m": {"type": "number"}}}
+    edit_inputs = {"op": "flow.set", "name": "inputs", "value": {**wants, "required": ["n", "m"]}}
+    operations = [{"op_id": flow_id, "op": edit_inputs}]
+    api(
+        page,
+        f"/api/flows/{flow_id}/operations",
+        {"client_id": "test", "base_revision": 0, "operations": operations},
+    )
+    page.reload()
+    page.get_by_test_id("publish-button").click()
+    expect(page.get_by_test_id("publish-warnings")).to_contain_text("The shop window")
+    expect(page.get_by_test_id("publish-confirm")).to_have_text("Publish anyway")
+    page.get_by_test_id("publish-confirm").click()
+    expect(page.get_by_test_id("version")).to_contain_text("v2")
