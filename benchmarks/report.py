@@ -26,6 +26,10 @@ def _floors(stem: str, figure: str) -> tuple[tuple[str, str], ...]:
     return tuple((name, f"floor.{name}{stem}.{figure}") for name in ("aiohttp", "httpx"))
 
 
+def _empty(figure: str) -> tuple[tuple[str, str], ...]:
+    return (("an empty database", f"empty.{figure}"),)
+
+
 SHORT: Sequence[Row] = (
     Row("chat run through the API, p50 at 1", "chat.p50", most=12, floors=_floors("", "p50")),
     Row("the same, p95 at 1", "chat.p95", floors=_floors("", "p95")),
@@ -71,6 +75,12 @@ LONG: Sequence[Row] = (
     Row("from due to ended, p50 of 20 among them", "waiting.few.p50", "s", most=2),
     Row("the same, the last of the 20", "waiting.few.max", "s", most=2),
     Row("1,000 due at one moment, until the last has ended", "waiting.burst.max", "s"),
+    Row("chat run beside a million finished runs, p50 at 1", "million.p50", floors=_empty("p50")),
+    Row("the same, p95 at 1", "million.p95", floors=_empty("p95")),
+    Row("the same, at 50", "million.per_s", "runs/s", floors=_empty("per_s"), cpu="million"),
+    Row("CPU of a chat run, to that on an empty database", "million.times", "times", most=1.1),
+    Row("finished runs in the database", "million.rows", "runs"),
+    Row("its size", "million.gb", "GB"),
 )
 
 
@@ -85,7 +95,7 @@ def table(rows: Sequence[Row], found: Samples) -> str:
         value = f"{_number(spread.median)} {row.unit}"
         lines.append(
             f"| {row.label} | {_goal(row)} | {floors} | {value if _met(row, spread) else f'**{value}**'} "
-            f"| {_number(spread.low)}–{_number(spread.high)} | {cpu} |"
+            f"| {_between(spread)} | {cpu} |"
         )
     return "\n".join(lines)
 
@@ -98,6 +108,15 @@ def cpu_by_part(names: Mapping[str, str], found: Samples) -> str:
 def idle_by_part(names: Mapping[str, str], found: Samples) -> str:
     """Markdown: where the CPU goes while nothing is asked."""
     return _by_part("CPU", names, found)
+
+
+def times_table(title: str, sides: Sequence[str], labels: Sequence[str], found: Samples) -> str:
+    """Markdown: the figures `<side>.<label>` side by side."""
+    lines = [f"| {title} | {' | '.join(sides)} |", "|---|" + "---|" * len(sides)]
+    for label in labels:
+        known = [_number(found.spread(f"{side}.{label}").median) for side in sides]
+        lines.append(f"| {label} | {' | '.join(known)} |")
+    return "\n".join(lines)
 
 
 def _by_part(title: str, names: Mapping[str, str], found: Samples) -> str:
@@ -121,6 +140,11 @@ def _met(row: Row, spread: Spread) -> bool:
     return (row.most is None or spread.median <= row.most) and (
         row.least is None or spread.median >= row.least
     )
+
+
+def _between(spread: Spread) -> str:
+    """Nothing for what was measured once."""
+    return "" if spread.low == spread.high else f"{_number(spread.low)}–{_number(spread.high)}"
 
 
 def _number(value: float) -> str:

@@ -11,14 +11,14 @@ from pathlib import Path
 
 from app.embedded.data_dir import DataDir, free_port
 from app.embedded.stack import Options, Stack
-from benchmarks import idle, waiting
+from benchmarks import idle, million, waiting
 from benchmarks.client import ROOT, process, talking_to
 from benchmarks.measure import Samples
 from benchmarks.product import product
 from benchmarks.report import LONG, SHORT, cpu_by_part, idle_by_part, table, write
 from benchmarks.rounds import SECTIONS, Subjects, one_round, stored
 
-LONG_SECTIONS = ("idle", "waiting")
+LONG_SECTIONS = ("idle", "waiting", "million")
 _FLOOR = ("-m", "uvicorn", "benchmarks.floor:app", "--no-access-log", "--log-level", "error", "--port")
 
 
@@ -53,7 +53,7 @@ async def _second_start(options: Options, data: DataDir) -> float:
         await stack.stop()
 
 
-async def long(folder: Path, model_url: str, only: Collection[str], scale: float) -> Samples:
+async def long(folder: Path, model_url: str, only: Collection[str], rounds: int, scale: float) -> Samples:
     """What takes minutes."""
     found = Samples()
     if "idle" in only:
@@ -63,6 +63,13 @@ async def long(folder: Path, model_url: str, only: Collection[str], scale: float
         print("waiting", flush=True)
         async with product(folder / "waiting", model_url) as ours:
             await waiting.measure(ours.client, ours.parts(), ours.database_url, found, scale)
+    if "million" in only:
+        print("million", flush=True)
+        async with (
+            product(folder / "empty", model_url) as empty,
+            product(folder / "million", model_url) as full,
+        ):
+            await million.measure(empty, full, rounds, found, scale)
     return found
 
 
@@ -87,7 +94,7 @@ def main() -> None:
             _tell("figures", _short_text(found, chosen.rounds), keep=not chosen.only)
         slow = [name for name in wanted if name in LONG_SECTIONS]
         if slow:
-            text = _long_text(asyncio.run(long(root, model_url, slow, chosen.scale)))
+            text = _long_text(asyncio.run(long(root, model_url, slow, chosen.rounds, chosen.scale)))
             _tell("full figures", text, keep=not chosen.only and chosen.scale == 1)
 
 
@@ -115,4 +122,5 @@ def _long_text(found: Samples) -> str:
         "waiting.cpu": "100,000 runs wait, ms/s",
     }
     head = f"One run of `make bench FULL=1`, {_machine()}."
-    return f"{head}\n\n{table(LONG, found)}\n\n{idle_by_part(names, found)}"
+    parts = [head, table(LONG, found), idle_by_part(names, found), million.reads_table(found)]
+    return "\n\n".join(part for part in parts if part)
