@@ -55,6 +55,7 @@ class RunJournal:
         self._writer, self._run, self._ring, self._let_go = writer, run, ring, let_go
         self._toll = toll
         self._seq = run.seq
+        self._stored: frozenset[str] = frozenset()
         self._unsaved: list[Event] = [] if run.seq else [started]
         self._sent: list[Any] = list(run.messages)
         self._remembered = snapshot.conversation_variables() if run.conversation_id else frozenset()
@@ -117,6 +118,7 @@ class RunJournal:
         item = self._append([*self._unsaved, *events])
         written = await self._writer.append(item)
         self.settled, self.crowded = written.settled, written.crowded
+        self._stored |= written.used
         if written.silenced:
             del self._sent[len(self._sent) - len(item.message_rows) :]
         self._seq, self._unsaved, self.end = item.after, [], item.end
@@ -161,6 +163,7 @@ class RunJournal:
             holds=turn.holds,
             frees=turn.frees,
             waited=self._waits.ever,
+            stored=self._stored,
         )
 
     def _memory(self, events: Sequence[Event]) -> dict[str, Any]:

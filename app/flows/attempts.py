@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from operator import is_
 from typing import Any, Final
 
 import structlog
@@ -260,7 +261,8 @@ def plain(value: Any) -> Any:
     """JSON of a value that may hold models. Raises `NodeError` for one that is too large or too deep to be stored.
 
     A value may hold another one many times over; written out it doubles with every round of a loop. So it is counted
-    while it is copied.
+    while it is looked through. What is plain already stays the same object, so that steps which hand on a large value
+    hold it once.
     """
     return _copied(value, [MOST_VALUES, MOST_CHARACTERS], DEEPEST)
 
@@ -283,5 +285,7 @@ def _copied(value: Any, left: list[int], deeper: int) -> Any:
     if not deeper:
         raise NodeError(ErrorKind.INVALID_INPUT, "step.output_too_deep", limit=DEEPEST)
     if isinstance(value, Mapping):
-        return {name: _copied(each, left, deeper - 1) for name, each in value.items()}
-    return [_copied(each, left, deeper - 1) for each in value]
+        fields = {name: _copied(each, left, deeper - 1) for name, each in value.items()}
+        return value if type(value) is dict and all(map(is_, fields.values(), value.values())) else fields
+    items = [_copied(each, left, deeper - 1) for each in value]
+    return value if type(value) is list and all(map(is_, items, value)) else items

@@ -37,6 +37,7 @@ __all__ = ["DriveResult", "EventSink", "Fenced", "Journal", "Perform", "Signal",
 UNKNOWN: Final = "unknown"
 _BREATH: Final = 64
 _MOST_UNSAVED: Final = 2_000
+_MOST_UNSAVED_BYTES: Final = 8_000_000
 
 
 async def drive(
@@ -107,6 +108,7 @@ class _Driver:
         self._bells, self._signals = bells, signals
         self._feed = Feed(plan)
         self._seq, self._unsaved = 0, cast(list[Event], [])
+        self._unsaved_bytes = 0  # of what is large
         self._untold: list[LiveEvent] = []
         self._running: dict[StepRef, asyncio.Task[list[Event]]] = {}
         self._again: list[StepRef] = []
@@ -239,10 +241,18 @@ class _Driver:
                 count += 1
                 if count % _BREATH == 0:
                     await asyncio.sleep(0)
-                if len(self._unsaved) > _MOST_UNSAVED:
+                if self._holds_much():
                     await self._save()
+                    await self._tell()
                 if self._state.stopped or self._bells.cancel.is_set():
                     return timed_out
+
+    def _holds_much(self) -> bool:
+        return (
+            len(self._unsaved) > _MOST_UNSAVED
+            or len(self._untold) > _MOST_UNSAVED
+            or self._unsaved_bytes > _MOST_UNSAVED_BYTES
+        )
 
     def _ready(self) -> tuple[StepRef, ...]:
         return ready(self._plan, self._state, self._running)
@@ -321,7 +331,9 @@ class _Driver:
 
     def _record(self, event: Event) -> None:
         """Apply now, store with the next save. What no longer matters is not recorded."""
-        self._untold += self._feed.take(event)
+        told = self._feed.take(event)
+        self._untold += told
+        self._unsaved_bytes += sum(each.get("data", {}).get("output_size", 0) for each in told)
         changes = self._feed.changes
         if changes is None:
             return
@@ -332,6 +344,7 @@ class _Driver:
     async def _save(self) -> None:
         if self._unsaved:
             events, self._unsaved = self._unsaved, []
+            self._unsaved_bytes = 0
             await self._journal.append(self._run_id, self._seq, events)
             self._seq += len(events)
 

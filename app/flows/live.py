@@ -7,6 +7,7 @@ from typing import Any, Final
 import orjson
 
 from app.flows.events import Event, LiveEvent
+from app.flows.large_values import LARGE_BYTES
 from app.flows.plan import Plan
 from app.flows.run_state import Changes, Closed, State
 from app.flows.scheduler import apply
@@ -14,16 +15,8 @@ from app.flows.scheduler import apply
 Told = tuple[str, str | None, str, dict[str, Any] | None]
 
 SHOWN_BYTES: Final = 8_192
-_STEP_FIELDS: Final = (
-    "ports",
-    "duration_ms",
-    "usage",
-    "attempts",
-    "error",
-    "started_at",
-    "effects",
-    "cached",
-)
+PREVIEW_CHARACTERS: Final = 1_024
+_STEP_FIELDS: Final = ("ports", "duration_ms", "usage", "attempts", "error", "started_at", "cached")
 
 
 class Feed:
@@ -73,18 +66,21 @@ def live(plan: Plan, events: Iterable[Any]) -> list[LiveEvent]:
 def _main(event: Any) -> list[Told]:
     kind = event["type"]
     if kind == "run.started":
-        data = {"trigger": event["trigger"], "input": _shown(event["input"]), "at": event["at"]}
+        data = {"trigger": event["trigger"], **_shown("input", event["input"]), "at": event["at"]}
         return [(kind, None, "", data)]
     if kind in ("step.succeeded", "step.failed"):
         data = {name: event[name] for name in _STEP_FIELDS if event.get(name) is not None}
         if kind == "step.succeeded":
-            data["output"] = _shown(event["output"])
+            data |= _shown("output", event["output"])
+        if event.get("effects"):
+            data["effects"] = [_shown("effect", each)["effect"] for each in event["effects"]]
         return [(kind, event["node"], event["path"], data)]
     if kind == "step.waiting":
         data = {"kind": event["wait"].get("kind"), "at": event["at"], "due_at": event["wait"].get("due_at")}
         return [(kind, event["node"], event["path"], data)]
     if kind in ("run.succeeded", "run.failed", "run.cancelled"):
-        return [(kind, None, "", {name: event[name] for name in ("output", "error", "usage", "at")})]
+        data = {name: event[name] for name in ("error", "usage", "at")}
+        return [(kind, None, "", _shown("output", event["output"], LARGE_BYTES) | data)]
     return []
 
 
@@ -100,7 +96,7 @@ def _closed(node: str, closed: Closed, event: Any) -> Told:
         "step.succeeded",
         node,
         closed.path,
-        {**data, "ports": list(closed.ports), "output": _shown(closed.output)},
+        {**data, "ports": list(closed.ports), **_shown("output", closed.output)},
     )
 
 
@@ -110,13 +106,15 @@ def _milliseconds(begin: str, end: str | None) -> float:
     return max((datetime.fromisoformat(end) - datetime.fromisoformat(begin)).total_seconds() * 1000, 0.0)
 
 
-def _shown(value: Any) -> Any:
-    """A value small enough to show; a large one is the beginning of its JSON."""
+def _shown(name: str, value: Any, most: int = SHOWN_BYTES) -> dict[str, Any]:
+    """A value small enough to show. Of a large one the beginning of its JSON, and its size in bytes as `<name>_size`."""
     if value is None or isinstance(value, bool | int | float):
-        return value
-    if isinstance(value, str):
-        return value if len(value) <= SHOWN_BYTES else value[:SHOWN_BYTES] + "…"
-    written = orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS, default=str)
-    if len(written) <= SHOWN_BYTES:
-        return value
-    return written[:SHOWN_BYTES].decode(errors="ignore") + "…"
+        return {name: value}
+    if isinstance(value, str) and len(value) * 4 <= most:
+        return {name: value}
+    text = isinstance(value, str)
+    written = value.encode() if text else orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS, default=str)
+    if len(written) <= most:
+        return {name: value}
+    preview = written[: PREVIEW_CHARACTERS * 4].decode(errors="ignore")[:PREVIEW_CHARACTERS] + "…"
+    return {name: preview, f"{name}_size": len(written)}

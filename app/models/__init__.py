@@ -3,6 +3,7 @@
 from app.models.accounts import Account, Membership, Workspace
 from app.models.api_keys import ApiKey
 from app.models.auth_sessions import AuthSession, EnterCode, RefreshToken
+from app.models.blobs import Blob, FlowRunBlob
 from app.models.conversations import Conversation, Message
 from app.models.credentials import Credential
 from app.models.flow_runs import FlowRun, FlowRunEvent
@@ -16,12 +17,14 @@ __all__ = [
     "Account",
     "ApiKey",
     "AuthSession",
+    "Blob",
     "Conversation",
     "Credential",
     "EnterCode",
     "Flow",
     "FlowEdit",
     "FlowRun",
+    "FlowRunBlob",
     "FlowRunEvent",
     "FlowSchedule",
     "FlowSignal",

@@ -32,7 +32,8 @@ class FlowRun(WorkspaceRow, table=True):
     last grew. `options` are the caller's wishes for model calls. `trigger` is the id of the node that starts.
     `settled` says that whoever waits for this run's end (parent, next in the conversation) was told. Nobody drives it
     before `hold_until`. A run is `parked` while its workspace has as many under way as it may: nobody rings for it until
-    one of those ends. A replay names the run it was forked from and the node it begins at ("" where it took up
+    one of those ends. `blobs` says by column which large parts of `input`, `scope`, `options`, `output`, `error` and
+    `messages` stand in the table `blob`. A replay names the run it was forked from and the node it begins at ("" where it took up
     everything recorded).
     """
 
@@ -76,6 +77,9 @@ class FlowRun(WorkspaceRow, table=True):
     error: Any = Field(default=None, sa_column=Column(JSON(none_as_null=True), nullable=True))
     usage: Any = Field(default=None, sa_column=Column(JSON(none_as_null=True), nullable=True))
     messages: list[Any] = Field(default_factory=empty_list, sa_column=Column(JSON(), nullable=False))
+    blobs: dict[str, Any] | None = Field(
+        default=None, sa_column=Column(JSON(none_as_null=True), nullable=True)
+    )
     conversation_id: UUID | None = Field(default=None, foreign_key="conversation.id", ondelete="SET NULL")
     parent_run_id: UUID | None = Field(default=None, foreign_key="flow_run.id", ondelete="CASCADE")
     parent_node: str = text("")

@@ -91,6 +91,7 @@ def _body() -> rx.Component:
         rx.el.section(
             rx.el.h2(words("ui.run.steps")),
             rx.el.ol(rx.foreach(RunState.steps, _step), class_name="pm-steps"),
+            rx.cond(RunState.left_out != "", rx.el.p(RunState.left_out, class_name="pm-quiet")),
             class_name="pm-block",
         ),
         _values(),
@@ -220,8 +221,8 @@ def _step(step: StepRow) -> rx.Component:
 def _details(step: StepRow) -> rx.Component:
     return rx.el.div(
         rx.cond(step.error != "", rx.el.div(step.error, class_name="pm-alert")),
-        _value("ui.run.input", step.input),
-        _value("ui.run.output", step.output),
+        _value("ui.run.input", step.input, step.input_size, step.link + "input"),
+        _value("ui.run.output", step.output, step.output_size, step.link + "output"),
         rx.cond(
             step.effects.length() > 0,  # type: ignore[attr-defined]
             rx.el.div(
@@ -246,10 +247,26 @@ def _details(step: StepRow) -> rx.Component:
     )
 
 
-def _value(key: str, text: rx.Var[str] | str) -> rx.Component:
+def _value(
+    key: str, text: rx.Var[str] | str, size: rx.Var[str] | str = "", link: rx.Var[str] | str = ""
+) -> rx.Component:
+    """A value; of a very large one the beginning, its size and the way to all of it."""
+    whole = rx.el.p(
+        words("ui.run.beginning_of"),
+        " ",
+        size,
+        ". ",
+        rx.el.a(words("ui.run.whole_value"), href=link, download="", class_name="pm-link"),
+        class_name="pm-quiet",
+        data_testid="large-value",
+    )
     return rx.cond(
         text != "",
-        rx.el.div(rx.el.h3(words(key)), rx.el.pre(text, class_name="pm-code", tab_index=0)),
+        rx.el.div(
+            rx.el.h3(words(key)),
+            rx.el.pre(text, class_name="pm-code", tab_index=0),
+            rx.cond(size != "", whole),
+        ),
     )
 
 
@@ -263,7 +280,10 @@ def _values() -> rx.Component:
         ),
     )
     return rx.el.section(
-        _value("ui.run.input", run.input), _value("ui.run.output", run.output), said, class_name="pm-block"
+        _value("ui.run.input", run.input, run.input_size, run.link + "input"),
+        _value("ui.run.output", run.output, run.output_size, run.link + "output"),
+        said,
+        class_name="pm-block",
     )
 
 
@@ -287,18 +307,10 @@ def _replay_dialog() -> rx.Component:
         rx.dialog.content(
             rx.dialog.title(heading, as_="h2", size="3"),
             rx.el.p(words("ui.run.replay_help"), class_name="pm-quiet"),
-            rx.el.label(
-                rx.el.span(words("ui.run.replay_value"), class_name="pm-quiet"),
-                rx.el.textarea(
-                    default_value=RunState.edited,
-                    on_blur=RunState.edit,
-                    class_name="pm-input",
-                    rows=8,
-                    spell_check=False,
-                    custom_attrs={"data-template": "true"},
-                    data_testid="replay-value",
-                ),
-                class_name="pm-field",
+            rx.cond(
+                RunState.editable,
+                _edited(),
+                rx.el.p(words("ui.run.too_large_to_edit"), class_name="pm-quiet"),
             ),
             rx.el.div(
                 choice("ui.run.simulate", False), choice("ui.run.for_real", True), class_name="pm-choice"
@@ -313,6 +325,22 @@ def _replay_dialog() -> rx.Component:
         ),
         open=RunState.replaying,
         on_open_change=RunState.close_replay,
+    )
+
+
+def _edited() -> rx.Component:
+    return rx.el.label(
+        rx.el.span(words("ui.run.replay_value"), class_name="pm-quiet"),
+        rx.el.textarea(
+            default_value=RunState.edited,
+            on_blur=RunState.edit,
+            class_name="pm-input",
+            rows=8,
+            spell_check=False,
+            custom_attrs={"data-template": "true"},
+            data_testid="replay-value",
+        ),
+        class_name="pm-field",
     )
 
 

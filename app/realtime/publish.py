@@ -19,10 +19,11 @@ CANCELS: Final = f"{PREFIX}runs:cancel"
 NUDGES: Final = f"{PREFIX}runs:nudge"
 _KEEP_MS: Final = 24 * 3600 * 1000
 _KEEP_ENDED_MS: Final = 5 * 60 * 1000
+_ENTRY: Final = 100
 _LAST: Final = {"run.succeeded", "run.failed", "run.cancelled"}
 # One entry and its message carry the same id, so a reader that joins in between sees each batch once.
 _ADD: Final = """
-local id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', 1000, '*', 'e', ARGV[1])
+local id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[3], '*', 'e', ARGV[1])
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 redis.call('PUBLISH', KEYS[1], id .. ' ' .. ARGV[1])
 """
@@ -92,7 +93,11 @@ class RedisSink:
         pipeline = connection.pipeline(transaction=False)
         for run_id, events in batch.items():
             keep_ms = _KEEP_ENDED_MS if any(event["type"] in _LAST for event in events) else _KEEP_MS
-            pipeline.evalsha(self._sha, 1, run_channel(run_id), orjson.dumps(events), keep_ms)
+            # Of a run with very many steps the newest are kept; readers find the older ones in the journal.
+            entries = 1_000 if len(events) <= _ENTRY else 200
+            for first in range(0, len(events), _ENTRY):
+                entry = orjson.dumps(events[first : first + _ENTRY])
+                pipeline.evalsha(self._sha, 1, run_channel(run_id), entry, keep_ms, entries)
         news, self._news = self._news, []
         for channel, message in news:
             pipeline.publish(channel, message)

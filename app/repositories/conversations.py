@@ -10,6 +10,7 @@ from sqlmodel import col
 from app.errors import NotFound
 from app.models.conversations import Conversation, Message
 from app.models.flow_runs import FlowRun, RunStatus
+from app.repositories import blobs
 from app.repositories.base import WorkspaceRepository, row_values, table_of
 
 
@@ -62,7 +63,10 @@ class Conversations(WorkspaceRepository[Conversation]):
             col(FlowRun.conversation_id) == conversation_id,
             *conditions,
         )
-        return await self.session.scalar(query.order_by(col(FlowRun.id).desc()).limit(1).with_for_update())
+        row = await self.session.scalar(query.order_by(col(FlowRun.id).desc()).limit(1).with_for_update())
+        if row is not None:
+            await blobs.fill(self.session, [row])
+        return row
 
 
 # Statements made once: to put one together costs more than to send it.

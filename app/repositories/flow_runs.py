@@ -19,6 +19,7 @@ from app.core.settings import get_settings
 from app.errors import NotFound
 from app.models.flow_runs import FlowRun, RunStatus
 from app.models.flows import Flow, FlowSnapshot, FlowVersion
+from app.repositories import blobs
 from app.repositories.base import WorkspaceRepository, row_values, table_of
 
 
@@ -29,7 +30,21 @@ class FlowRuns(WorkspaceRepository[FlowRun]):
     async def latest(self, flow_id: UUID, limit: int = 50) -> Sequence[FlowRun]:
         """Newest first."""
         query = self.rows().where(col(FlowRun.flow_id) == flow_id).order_by(col(FlowRun.id).desc())
-        return (await self.session.scalars(query.limit(limit))).all()
+        rows = (await self.session.scalars(query.limit(limit))).all()
+        await blobs.fill(self.session, rows)
+        return rows
+
+    async def find(self, row_id: UUID) -> FlowRun | None:
+        """The run, its values whole."""
+        row = await super().find(row_id)
+        if row is not None and row.blobs:
+            await blobs.fill(self.session, [row])
+        return row
+
+    async def refresh(self, row: FlowRun) -> None:
+        """Read the run anew."""
+        await self.session.refresh(row)
+        await blobs.fill(self.session, [row])
 
     async def search(
         self,
@@ -194,18 +209,21 @@ async def insert_once(session: AsyncSession, row: FlowRun) -> bool:
     """Store a run whose id follows from its parent's step; a repeat changes nothing. Returns whether to ring for it."""
     values = row_values(row)
     values.pop("parked", None)
+    beside = blobs.beside_new_row(values)
     parked = await session.scalar(_INSERT_RUN, values | {"crowd": row.workspace_id})
+    if beside:
+        await beside.store(session, [row.id])
     return not parked
 
 
 _ANSWER = text("""
-SELECT run.status, run.messages, run.output, run.usage, run.error, run.ended_at, (
+SELECT run.status, run.messages, run.output, run.usage, run.error, run.ended_at, run.blobs, (
   SELECT coalesce(json_agg(json_build_array(
     event.event->>'type', event.event->>'node', event.event->'usage', event.event->'wait'->>'kind'
   ) ORDER BY event.seq), '[]')
   FROM flow_run_event AS event
   WHERE event.run_id = run.id AND event.event->>'type' IN ('step.succeeded', 'step.waiting')
-)
+) AS steps
 FROM flow_run AS run WHERE run.id = :id AND run.workspace_id = :workspace_id
 """)
 
@@ -228,7 +246,11 @@ async def answered(session: AsyncSession, workspace_id: WorkspaceId, run_id: UUI
     row = (await session.execute(_ANSWER, {"id": run_id, "workspace_id": workspace_id})).first()
     if row is None:
         raise NotFound(FlowRuns.missing, id=str(run_id))
-    return Answered(*row)
+    values = row._asdict()
+    places = values.pop("blobs")
+    if places:
+        await blobs.filled(session, [(run_id, places, values)])
+    return Answered(**values)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
-import orjson
 import structlog
+from orjson import Fragment
 from sqlalchemy import select, text
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
@@ -21,12 +20,15 @@ from sqlmodel import col
 from app.core.clock import now
 from app.core.db import unit_of_work
 from app.flows.drive import Fenced
+from app.flows.large_values import LARGE_BYTES, dumps
 from app.models.base import new_row
 from app.models.conversations import Message
 from app.models.flow_runs import FlowRun, FlowRunEvent, RunStatus
 from app.models.flow_waits import FlowWait
-from app.repositories import spending, waits
+from app.repositories import blobs, spending, waits
 from app.repositories.base import row_values
+from app.repositories.blobs import Beside
+from app.repositories.flow_runs import insert_once
 from app.repositories.grouping import Grouped
 from app.repositories.spending import Spent
 
@@ -67,6 +69,7 @@ SELECT id, settled, ended_at IS NOT NULL AND EXISTS (
 ) AS crowded
 FROM moved
 """)
+_BEGIN = text("INSERT INTO flow_run_event (run_id, seq, event) VALUES (:run_id, :seq, CAST(:event AS json))")
 _WRITTEN_BEFORE = text("""
 SELECT run.id, run.settled
 FROM json_to_recordset(CAST(:items AS json)) AS item(id uuid, owner text, after int)
@@ -114,13 +117,14 @@ class End:
 class Written:
     """`settled`: everybody who waits for the run's end is told. `silenced`: a person leads the conversation, so what
     this append wanted to say was not said. `crowded`: with this run's end a parked one of its workspace may begin.
-    `cancelled` are called runs that shall stop.
+    `cancelled` are called runs that shall stop, `used` hashes of the large values of this append.
     """
 
     settled: bool
     silenced: bool = False
     crowded: bool = False
     cancelled: Sequence[UUID] = ()
+    used: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -132,6 +136,7 @@ class Append:
     new waits. `done` are steps whose earlier waits are over, `used` the signals that ended them. A step that took
     the conversation over `holds` it, one that gives it back `frees` it. `gone` are waits that are given up, `callees`
     called runs that nobody waits for any more: they are cancelled. `spent` is what the steps of this append cost.
+    `stored` are hashes of large values that this run is known to use already.
     """
 
     run_id: UUID
@@ -153,6 +158,7 @@ class Append:
     holds: bool = False
     frees: bool = False
     waited: bool = False
+    stored: frozenset[str] = frozenset()
 
     @property
     def after(self) -> int:
@@ -189,7 +195,7 @@ class JournalWriter:
         async with unit_of_work() as session:
             done: dict[UUID, Written] = {}
             if again:
-                found = await session.execute(_WRITTEN_BEFORE, {"items": _items(batch)})
+                found = await session.execute(_WRITTEN_BEFORE, {"items": _items(batch, Beside())})
                 done = {row.id: Written(row.settled) for row in found}
             todo = [item for item in batch if item.run_id not in done]
             if todo:
@@ -198,19 +204,41 @@ class JournalWriter:
 
 
 async def load_events(session: AsyncSession, run_id: UUID) -> list[Any]:
-    """The stored journal of one run, in order."""
+    """The stored journal of one run, in order, its values whole."""
     rows = await session.scalars(
         select(col(FlowRunEvent.event))
         .where(col(FlowRunEvent.run_id) == run_id)
         .order_by(col(FlowRunEvent.seq))
     )
-    return list(rows)
+    events = list(rows)
+    await blobs.fill_events(session, run_id, events)
+    return events
+
+
+async def begin_with(session: AsyncSession, run_id: UUID, events: Sequence[Mapping[str, Any]]) -> None:
+    """Give a new run, whose row is there, the beginning of its journal."""
+    beside = Beside()
+    rows = [
+        {"run_id": run_id, "seq": seq, "event": _json(_small(run_id, event, beside, frozenset()))}
+        for seq, event in enumerate(events, 1)
+    ]
+    if rows:
+        await session.execute(_BEGIN, rows)
+    await beside.store(session, [run_id])
 
 
 async def _store(session: AsyncSession, batch: Sequence[Append]) -> dict[UUID, Written]:
-    result = await session.execute(_APPEND, {"items": _items(batch), "events": _events(batch)})
+    beside = Beside()
+    result = await session.execute(
+        _APPEND, {"items": _items(batch, beside), "events": _events(batch, beside)}
+    )
     done = {row.id: Written(row.settled, crowded=row.crowded) for row in result}
     stored = [item for item in batch if item.run_id in done]
+    if beside:
+        await beside.store(session, done)
+        for item in stored:
+            used = frozenset(beside.used.get(item.run_id, ()))
+            done[item.run_id] = replace(done[item.run_id], used=used)
     for item in stored:
         await _store_before_words(session, item)
     for silenced in await _say(session, stored):
@@ -228,8 +256,8 @@ async def _store(session: AsyncSession, batch: Sequence[Append]) -> dict[UUID, W
 
 async def _store_before_words(session: AsyncSession, item: Append) -> None:
     if item.sub_runs:
-        rows = [row.model_dump() for row in item.sub_runs]
-        await session.execute(insert(FlowRun).values(rows).on_conflict_do_nothing())
+        for row in item.sub_runs:
+            await insert_once(session, row)
     if item.frees and item.conversation_id:
         await waits.give_back(session, item.conversation_id)
 
@@ -269,32 +297,58 @@ async def _store_waits(session: AsyncSession, item: Append) -> None:
 
 
 def _json(value: Any) -> str:
-    return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
+    return dumps(value).decode()
 
 
-def _items(batch: Sequence[Append]) -> str:
-    return _json(
-        [
-            {"id": item.run_id, "owner": item.owner, "before": item.before, "after": item.after}
-            | (_end(item.end) if item.end is not None else {})
-            | ({} if item.sent is None else {"messages": list(item.sent)})
-            for item in batch
-        ]
-    )
+def _items(batch: Sequence[Append], beside: Beside) -> str:
+    rows = [
+        {"id": item.run_id, "owner": item.owner, "before": item.before, "after": item.after}
+        | (_end(item.end) if item.end is not None else {})
+        | ({} if item.sent is None else {"messages": list(item.sent)})
+        for item in batch
+    ]
+    written = dumps(rows)
+    if len(written) > LARGE_BYTES:
+        written = dumps([_small_row(row, beside, item.stored) for row, item in zip(rows, batch, strict=True)])
+    return written.decode()
 
 
 def _end(end: End) -> dict[str, Any]:
     return {"status": str(end.status), "output": end.output, "error": end.error, "usage": dict(end.usage)}
 
 
-def _events(batch: Sequence[Append]) -> str:
-    return _json(
-        [
-            {"run_id": item.run_id, "seq": seq, "event": event}
-            for item in batch
-            for seq, event in enumerate(item.events, item.before + 1)
-        ]
-    )
+def _events(batch: Sequence[Append], beside: Beside) -> str:
+    rows: list[dict[str, Any]] = [
+        {"run_id": item.run_id, "seq": seq, "event": event}
+        for item in batch
+        for seq, event in enumerate(item.events, item.before + 1)
+    ]
+    written = dumps(rows)
+    if len(written) > LARGE_BYTES:  # only then can one of them be large
+        known = {item.run_id: item.stored for item in batch}
+        written = dumps(
+            [
+                {**row, "event": _small(row["run_id"], row["event"], beside, known[row["run_id"]])}
+                for row in rows
+            ]
+        )
+    return written.decode()
+
+
+def _small(run_id: UUID, event: Mapping[str, Any], beside: Beside, known: frozenset[str]) -> Any:
+    """An event as it is stored; the large values of a large one go beside it."""
+    written = dumps(event)
+    return Fragment(written if len(written) <= LARGE_BYTES else beside.event(run_id, written, known))
+
+
+def _small_row(row: dict[str, Any], beside: Beside, known: frozenset[str]) -> dict[str, Any]:
+    found = dict(row)
+    for name in ("output", "error", "messages"):
+        if row.get(name) is not None:
+            written = dumps(row[name])
+            if len(written) > LARGE_BYTES:
+                found[name] = Fragment(beside.column(row["id"], name, written, known))
+    return found
 
 
 def message_row(workspace_id: UUID, conversation_id: UUID, run_id: UUID, **said: Any) -> Message:

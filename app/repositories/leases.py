@@ -1,7 +1,7 @@
 """Who drives which run: claims, heartbeats, releases, and what the sweeper looks for. Times are the database's."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -10,11 +10,11 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from app.core.db import at_once
+from app.core.db import at_once, unit_of_work
 from app.models.conversations import Conversation
 from app.models.flow_runs import RunStatus
 from app.models.flows import FlowSnapshot
-from app.repositories import waits
+from app.repositories import blobs, waits
 
 _SWEEP_LOCK = 4_018_255_702
 # A claim need not reach the disk: one that a crash of the database takes back fences its driver at the next append.
@@ -59,7 +59,8 @@ WHERE run.id = judged.id AND judged.granted AND run.status IN ('queued', 'runnin
   AND (run.lease_until IS NULL OR run.lease_until < clock_timestamp())
 RETURNING run.id, run.workspace_id, run.flow_id, run.snapshot_hash, run.trigger, run.input, run.scope,
   run.options, run.conversation_id, run.depth, run.simulate, run.cancel_requested, run.attempts, run.seq,
-  run.parent_run_id, run.started_at, run.messages, run.lease_owner, run.version, clock_timestamp() AS claimed_at
+  run.parent_run_id, run.started_at, run.messages, run.lease_owner, run.version, clock_timestamp() AS claimed_at,
+  run.blobs
 """)
 # As many parked runs as these workspaces have room for, the oldest first.
 _UNPARK = text("""
@@ -187,6 +188,7 @@ class Claimed:
     lease_owner: str
     version: int | None
     claimed_at: datetime
+    blobs: dict[str, Any] | None
 
 
 async def claim(wanted: Sequence[tuple[UUID, str]], lease_s: float, limit: int) -> dict[UUID, Claimed]:
@@ -199,7 +201,18 @@ async def claim(wanted: Sequence[tuple[UUID, str]], lease_s: float, limit: int) 
         "lease_s": lease_s,
         "limit": limit,
     }
-    return {row.id: Claimed(*row) for row in await at_once(_CLAIM, values)}
+    found = [Claimed(*row) for row in await at_once(_CLAIM, values)]
+    if any(run.blobs for run in found):
+        async with unit_of_work() as session:
+            found = [await _whole(session, run) if run.blobs else run for run in found]
+    return {run.id: run for run in found}
+
+
+async def _whole(session: AsyncSession, run: Claimed) -> Claimed:
+    """The run with the large values it is driven with."""
+    columns = {name: getattr(run, name) for name in ("input", "scope", "options", "messages")}
+    [values] = await blobs.filled(session, [(run.id, run.blobs or {}, columns)])
+    return replace(run, **values)
 
 
 async def next_parked(room: Mapping[UUID, int]) -> list[UUID]:

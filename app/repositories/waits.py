@@ -18,6 +18,7 @@ from app.models.conversations import Conversation
 from app.models.flow_runs import FlowRun
 from app.models.flow_waits import FlowSignal, FlowWait
 from app.models.flows import Flow
+from app.repositories import blobs
 from app.repositories.base import WorkspaceRepository
 
 SUBFLOW: Final = "subflow"
@@ -58,7 +59,7 @@ _CHILD_ENDED = text("""
 INSERT INTO flow_signal (id, created_at, run_id, node, path, value)
 SELECT child.id, clock_timestamp(), child.parent_run_id, child.parent_node, child.parent_path,
   json_build_object('kind', 'ended', 'id', child.id, 'status', child.status, 'output', child.output,
-    'error', child.error, 'usage', child.usage)
+    'error', child.error, 'usage', child.usage, 'blobs', child.blobs->'output')
 FROM flow_run AS child
 WHERE child.id = :id AND EXISTS (
   SELECT FROM flow_wait AS wait
@@ -117,12 +118,17 @@ class Heard:
     id: UUID
     node: str
     path: str
-    value: Mapping[str, Any]
+    value: dict[str, Any]
 
 
 async def heard(session: AsyncSession, run_id: UUID) -> list[Heard]:
     """For each step the oldest signal it has yet to hear."""
-    return [Heard(*row) for row in await session.execute(_SIGNALS, {"run_id": run_id})]
+    found = [Heard(*row) for row in await session.execute(_SIGNALS, {"run_id": run_id})]
+    for signal in found:
+        places = signal.value.pop("blobs", None)
+        if places:
+            await blobs.filled(session, [(UUID(signal.value["id"]), {"output": places}, signal.value)])
+    return found
 
 
 async def due(session: AsyncSession, limit: int = 500) -> list[UUID]:

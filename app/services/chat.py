@@ -19,7 +19,7 @@ from app.models.base import new_row
 from app.models.conversations import Conversation, Message
 from app.models.flow_runs import FlowRun
 from app.realtime.publish import CANCELS, tell
-from app.repositories import database_clock, leases, waits
+from app.repositories import blobs, database_clock, leases, waits
 from app.repositories.conversations import Conversations, Messages
 from app.repositories.flow_runs import Answered, FlowRuns, RunnableFlows, answered
 from app.repositories.journal import load_events
@@ -89,9 +89,9 @@ async def _to_a_run(
         waiting = await conversations.queued_run(conversation.id)
         if waiting is not None:
             given = waiting.input if isinstance(waiting.input, dict) else {}
-            waiting.input = {**given, "message": f"{given.get('message', '')}\n{message}"}
+            merged = {**given, "message": f"{given.get('message', '')}\n{message}"}
             waiting.hold_until = await _hold(session, settings.debounce_s)
-            await session.flush()
+            await blobs.replace_input(session, waiting, merged)
             return Said(waiting.id, conversation.session_id)
     if settings.on_new_message == "restart":
         message = await _superseding(session, principal, conversation, message)

@@ -18,7 +18,7 @@ from app.core.clock import new_id, now
 from app.core.db import after_commit, unit_of_work
 from app.core.ids import WorkspaceId
 from app.core.principal import Principal
-from app.errors import Conflict, Invalid
+from app.errors import Conflict, Invalid, NotFound
 from app.flows import codec
 from app.flows.events import LiveEvent
 from app.flows.live import live
@@ -297,6 +297,19 @@ async def steps(session: AsyncSession, principal: Principal, run_id: UUID) -> li
     return [step.model_copy(update={"error": error_in_words(step.error, principal.locale)}) for step in found]
 
 
+async def value(
+    session: AsyncSession, principal: Principal, run_id: UUID, node: str | None, path: str, what: str
+) -> Any:
+    """The whole input or output of a run, or of one of its steps. Raises `NotFound`."""
+    if node is None:
+        row = await FlowRuns(session, principal.workspace_id).get(run_id)
+        return row.input if what == "input" else row.output
+    for step in await steps(session, principal, run_id):
+        if (step.node, step.path) == (node, path):
+            return step.input if what == "input" else step.output
+    raise NotFound("run.no_such_step", node=node, path=path)
+
+
 async def snapshot_of(session: AsyncSession, principal: Principal, run_id: UUID) -> Snapshot:
     """The version of the flow that a run uses. Raises `NotFound`."""
     row = await FlowRuns(session, principal.workspace_id).get(run_id)
@@ -320,7 +333,7 @@ async def reply(session: AsyncSession, principal: Principal, run_id: UUID, text:
         raise NotListening(id=str(run_id), status=row.status)
     for each in told:
         await jobs.enqueue(session, jobs.DRIVE_RUN, {"run_id": str(each)}, durable=False)
-    await session.refresh(row)
+    await FlowRuns(session, principal.workspace_id).refresh(row)
     return run_view(row, principal.locale)
 
 
@@ -332,7 +345,7 @@ async def cancel(session: AsyncSession, principal: Principal, run_id: UUID) -> R
     for asked in await leases.request_cancel(session, principal.workspace_id, run_id):
         await jobs.enqueue(session, jobs.DRIVE_RUN, {"run_id": str(asked)}, durable=False)
         after_commit(session, partial(tell, CANCELS, str(asked)))
-    await session.refresh(row)
+    await FlowRuns(session, principal.workspace_id).refresh(row)
     return run_view(row, principal.locale)
 
 

@@ -12,9 +12,9 @@ from app.core.clock import new_id, now
 from app.core.principal import Principal
 from app.errors import Conflict, Invalid
 from app.flows.plan import Plan
-from app.models.flow_runs import FlowRun, FlowRunEvent
-from app.repositories.flow_runs import FlowRuns
-from app.repositories.journal import load_events
+from app.models.flow_runs import FlowRun
+from app.repositories.flow_runs import FlowRuns, insert_once
+from app.repositories.journal import begin_with, load_events
 from app.schemas.flow_runs import Replay, RunView
 from app.services import flow_runs
 
@@ -62,12 +62,8 @@ async def replay(session: AsyncSession, principal: Principal, run_id: UUID, aske
         created_by=principal.user_id,
         seq=len(events),
     )
-    runs.add(row)
-    await session.flush()
-    session.add_all(
-        FlowRunEvent(run_id=row.id, seq=number, event=event) for number, event in enumerate(events, 1)
-    )
-    await session.flush()
+    await insert_once(session, row)
+    await begin_with(session, row.id, events)
     await jobs.enqueue(session, jobs.DRIVE_RUN, {"run_id": str(row.id)}, durable=False)
     return flow_runs.run_view(row, principal.locale)
 

@@ -1,7 +1,8 @@
 """One run: its steps with what went in and came out, what it waits for, and what one can do with it."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
+from urllib.parse import urlencode
 from uuid import UUID
 
 import reflex as rx
@@ -17,12 +18,17 @@ from app.state.flow_runs import money, took
 from app.state.inbox import InboxState
 from app.state.inbox_rows import moment
 from app.state.run_effects import EffectRow, effect_row
-from app.state.values import read_value, written
+from app.state.values import preview, read_value
+
+_MOST_STEPS: Final = 1_000
 
 
 @dataclass
 class StepRow:
-    """One step, in the page's language. Values are written as people read them; empty where there is none."""
+    """One step, in the page's language. Values are written as people read them; empty where there is none.
+
+    Of a very long one only the beginning is here; then its size is said, and `link` and `input` or `output` give it.
+    """
 
     key: str
     node: str
@@ -39,6 +45,9 @@ class StepRow:
     error: str
     ports: str
     effects: list[EffectRow] = field(default_factory=list)
+    input_size: str = ""
+    output_size: str = ""
+    link: str = ""
 
 
 @dataclass
@@ -58,6 +67,9 @@ class RunAbout:
     source: str = ""
     input: str = ""
     output: str = ""
+    input_size: str = ""
+    output_size: str = ""
+    link: str = ""
     error: str = ""
     replay_of: str = ""
     replay_from: str = ""
@@ -74,6 +86,8 @@ class RunState(InboxState):
     run: RunAbout = RunAbout()
     steps: list[StepRow] = []
     effects: list[EffectRow] = []
+    left_out: str = ""
+    editable: bool = True
     chosen_step: str = ""
     from_node: str = ""
     edited: str = ""
@@ -122,6 +136,7 @@ class RunState(InboxState):
         self.from_node, self.really, self.replaying = str(node)[:40], False, True
         step = next((each for each in self.steps if each.node == self.from_node), None)
         self.edited = step.input if step else self.run.input
+        self.editable = not (step.input_size if step else self.run.input_size)
         self.edited_node = ""
 
     @rx.event
@@ -180,15 +195,15 @@ class RunState(InboxState):
         return rx.toast(t("ui.run.test_made", self.locale, name=made["name"]))
 
     async def _asked(self, session: Any, principal: Principal) -> Replay:
-        value = read_value(self.edited)
+        value = read_value(self.edited) if self.editable else None
         simulate = not self.really
         if not self.from_node:
-            return Replay(input=value, simulate=simulate)
+            return Replay(input=None if self.edited == self.run.input else value, simulate=simulate)
         plan = (await self._snapshot(session, principal)).plan
         node = plan.by_id.get(self.from_node)
         sources = {plan.nodes[plan.edges[edge].source].id for edge in node.incoming} if node else set()
         step = next((each for each in self.steps if each.node == self.from_node), None)
-        unchanged = step is None or step.input == self.edited
+        unchanged = step is None or step.input == self.edited or not self.editable
         if unchanged or not sources:
             return Replay(from_node=self.from_node, simulate=simulate)
         if len(sources) == 1:
@@ -220,7 +235,10 @@ class RunState(InboxState):
         else:
             self.run = _about(view, snapshot, self.locale)
             self.run.listens = listens and view.conversation_id is None
-            self.steps = [_step(step, snapshot, self.locale) for step in steps if step.status != "skipped"]
+            reached = [step for step in steps if step.status != "skipped"]
+            self.steps = [_step(step, snapshot, self.run.link, self.locale) for step in reached[:_MOST_STEPS]]
+            left = len(reached) - _MOST_STEPS
+            self.left_out = t("run.steps_left_out", self.locale, count=left) if left > 0 else ""
             self.effects = [each for step in self.steps for each in step.effects]
             self.rows = rows
             self.problem, self.loaded = "", True
@@ -230,6 +248,8 @@ class RunState(InboxState):
 def _about(view: RunView, snapshot: Snapshot, locale: str) -> RunAbout:
     usage = view.usage
     tokens = int(usage.get("prompt_tokens") or 0) + int(usage.get("completion_tokens") or 0)
+    given, given_size = preview(view.input, locale)
+    output, output_size = preview(view.output, locale)
     return RunAbout(
         id=str(view.id),
         name=snapshot.flow.name or t("flow.untitled", locale),
@@ -242,8 +262,11 @@ def _about(view: RunView, snapshot: Snapshot, locale: str) -> RunAbout:
         tokens=t("run.token_count", locale, count=tokens) if tokens else "",
         version=t("ui.flows.draft", locale) if view.version is None else f"v{view.version}",
         source=t(f"run.source.{view.source}", locale),
-        input=written(view.input),
-        output="" if view.output is None else written(view.output),
+        input=given,
+        input_size=given_size,
+        output=output,
+        output_size=output_size,
+        link=f"/api/runs/{view.id}/value?what=",
         error=str((view.error or {}).get("message") or ""),
         replay_of=str(view.replay_of or ""),
         replay_from=view.replay_from,
@@ -254,7 +277,9 @@ def _about(view: RunView, snapshot: Snapshot, locale: str) -> RunAbout:
     )
 
 
-def _step(step: StepView, snapshot: Snapshot, locale: str) -> StepRow:
+def _step(step: StepView, snapshot: Snapshot, link: str, locale: str) -> StepRow:
+    given, given_size = preview(step.input, locale)
+    output, output_size = preview(step.output, locale)
     node = snapshot.flow.node(step.node)
     type_title = section(locale, "nodes").get(node.type, {}).get("title") if node else None
     title = (node.title if node else "") or type_title or step.node
@@ -269,8 +294,11 @@ def _step(step: StepView, snapshot: Snapshot, locale: str) -> StepRow:
         cost=money((step.usage or {}).get("cost_usd")),
         attempts=step.attempts,
         cached=step.cached,
-        input="" if step.input is None else written(step.input),
-        output="" if step.output is None else written(step.output),
+        input=given,
+        input_size=given_size,
+        output=output,
+        output_size=output_size,
+        link=link.replace("?", f"?{urlencode({'node': step.node, 'path': step.path})}&"),
         error=str((step.error or {}).get("message") or ""),
         ports=", ".join(port for port in step.ports if port != "out"),
         effects=[effect_row(each, title, locale) for each in step.effects],

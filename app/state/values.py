@@ -3,7 +3,10 @@
 import json
 from typing import Any, Final
 
+from app.i18n import t
+
 _LONGEST_SHOWN: Final = 20_000
+_PREVIEW: Final = 2_000
 
 
 def read_value(text: str) -> Any:
@@ -14,6 +17,25 @@ def read_value(text: str) -> Any:
         return json.loads(text)
     except ValueError:
         return text
+
+
+def preview(value: Any, locale: str) -> tuple[str, str]:
+    """A value to look at and "". Of a very long one the beginning, and how long it is in the reader's words."""
+    if value is None:
+        return "", ""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
+    if len(text) <= _LONGEST_SHOWN:
+        return text, ""
+    if not isinstance(value, str):
+        text = json.dumps(value, ensure_ascii=False)
+    return text[:_PREVIEW] + "…", size(len(text.encode()), locale)
+
+
+def size(count: int, locale: str) -> str:
+    """A number of bytes as people say it."""
+    if count < 1_000_000:
+        return t("run.size.kb", locale, count=round(count / 1_000))
+    return t("run.size.mb", locale, count=f"{count / 1_000_000:.1f}")
 
 
 def written(value: Any) -> str:

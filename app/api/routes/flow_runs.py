@@ -1,8 +1,9 @@
 """Runs: start, look, follow, cancel."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
+import orjson
 from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import Response
 
@@ -89,6 +90,23 @@ async def list_steps(run_id: UUID, session: Db, caller: Caller) -> list[StepView
     """Every step that was reached, with what went in, what came out, what it cost."""
     require(caller, "runs:read")
     return await flow_runs.steps(session, caller, run_id)
+
+
+@router.get("/runs/{run_id}/value", response_class=Response)
+async def get_value(
+    run_id: UUID,
+    session: Db,
+    caller: Caller,
+    what: Literal["input", "output"] = "output",
+    node: Annotated[str | None, Query(max_length=40)] = None,
+    path: Annotated[str, Query(max_length=1_000)] = "",
+) -> Response:
+    """One value as a JSON file: of the run, or of the step of `node` (inside a container at `path`)."""
+    require(caller, "runs:read")
+    found = await flow_runs.value(session, caller, run_id, node, path, what)
+    name = f"{node or 'run'}-{what}.json"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(orjson.dumps(found), media_type="application/json", headers=headers)
 
 
 @router.get("/runs/{run_id}/events", responses=_STREAMS)
