@@ -10,7 +10,7 @@ from app.core.settings import get_settings
 from app.integrations import queue
 from app.integrations.llm.loader import warm
 from app.realtime import hub
-from workers import alarms
+from workers import alarms, retention
 from workers.driver_pool import DriverPool
 from workers.run_flow import Runner
 from workers.sweep import say_alive, sweep
@@ -45,6 +45,7 @@ class Process(Middleware):
             alarms.watch,
             alarms.tick,
             say_alive,
+            retention.watch,
             runner.held.keep_leases,
             runner.held.hear_cancels,
             runner.held.hear_nudges,

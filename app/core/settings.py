@@ -50,6 +50,13 @@ class WorkerSettings(BaseModel):
     sweep_s: Annotated[float, Field(gt=0)] = 2
 
 
+class RetentionSettings(BaseModel):
+    """How long runs are kept after their end: `RETENTION_DAYS`, `RETENTION_SUMMARY_DAYS`. 0 keeps them for ever."""
+
+    days: Annotated[int, Field(ge=0, description="Journals and large values.")] = 90
+    summary_days: Annotated[int, Field(ge=0, description="What is left of a run after that.")] = 365
+
+
 class Settings(BaseSettings):
     """The typed environment. An empty `database_url` or `redis_url` means: not given."""
 
@@ -78,6 +85,7 @@ class Settings(BaseSettings):
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
     log_json: bool = False
     worker: WorkerSettings = WorkerSettings()
+    retention: RetentionSettings = RetentionSettings()
 
     @field_validator("database_url")
     @classmethod

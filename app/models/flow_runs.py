@@ -32,9 +32,9 @@ class FlowRun(WorkspaceRow, table=True):
     last grew. `options` are the caller's wishes for model calls. `trigger` is the id of the node that starts.
     `settled` says that whoever waits for this run's end (parent, next in the conversation) was told. Nobody drives it
     before `hold_until`. A run is `parked` while its workspace has as many under way as it may: nobody rings for it until
-    one of those ends. `blobs` says by column which large parts of `input`, `scope`, `options`, `output`, `error` and
-    `messages` stand in the table `blob`. A replay names the run it was forked from and the node it begins at ("" where it took up
-    everything recorded).
+    one of those ends. Since `details_removed_at` the run has no journal any more. `blobs` says by column which large
+    parts of `input`, `scope`, `options`, `output`, `error` and `messages` stand in the table `blob`. A replay names the
+    run it was forked from and the node it begins at ("" where it took up everything recorded).
     """
 
     __tablename__ = "flow_run"
@@ -55,6 +55,12 @@ class FlowRun(WorkspaceRow, table=True):
         Index("ix_flow_run_running", "workspace_id", postgresql_where=sql("status = 'running'")),
         Index("ix_flow_run_parent", "parent_run_id", postgresql_where=sql("parent_run_id IS NOT NULL")),
         Index("ix_flow_run_replay", "replay_of", postgresql_where=sql("replay_of IS NOT NULL")),
+        Index(
+            "ix_flow_run_with_details",
+            "ended_at",
+            postgresql_where=sql("ended_at IS NOT NULL AND details_removed_at IS NULL"),
+        ),
+        Index("ix_flow_run_summary", "ended_at", postgresql_where=sql("details_removed_at IS NOT NULL")),
         Index("ix_flow_run_held", "hold_until", postgresql_where=sql("hold_until IS NOT NULL")),
         Index(
             "ix_flow_run_active_conversation",
@@ -84,6 +90,7 @@ class FlowRun(WorkspaceRow, table=True):
     parent_run_id: UUID | None = Field(default=None, foreign_key="flow_run.id", ondelete="CASCADE")
     parent_node: str = text("")
     parent_path: str = text("")
+    details_removed_at: datetime | None = moment(nullable=True)
     replay_of: UUID | None = Field(default=None, foreign_key="flow_run.id", ondelete="SET NULL")
     replay_from: str = text("")
     depth: int = 0

@@ -48,11 +48,12 @@ def _header() -> rx.Component:
         _button("square", "ui.run.cancel", RunState.cancel, "cancel-run"),
     )
     resume = rx.cond(
-        (run.status == "failed") & ~run.dead, _button("play", "ui.run.resume", RunState.resume, "resume-run")
+        (run.status == "failed") & ~run.dead & (run.removed == ""),
+        _button("play", "ui.run.resume", RunState.resume, "resume-run"),
     )
     replay = _button("rotate-ccw", "ui.run.replay", RunState.plan_replay(""), "replay-run")  # type: ignore[operator]
     tested = rx.cond(
-        ~run.active & (run.flow_id != ""),
+        ~run.active & (run.flow_id != "") & (run.removed == ""),
         _button("flask-conical", "ui.run.make_test", RunState.make_test, "make-test"),
     )
     opened = rx.cond(
@@ -90,6 +91,10 @@ def _body() -> rx.Component:
         _effects(),
         rx.el.section(
             rx.el.h2(words("ui.run.steps")),
+            rx.cond(
+                RunState.run.removed != "",
+                rx.el.p(RunState.run.removed, class_name="pm-quiet", data_testid="details-removed"),
+            ),
             rx.el.ol(rx.foreach(RunState.steps, _step), class_name="pm-steps"),
             rx.cond(RunState.left_out != "", rx.el.p(RunState.left_out, class_name="pm-quiet")),
             class_name="pm-block",

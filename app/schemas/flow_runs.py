@@ -69,6 +69,9 @@ class RunView(_View):
     started_at: datetime | None
     ended_at: datetime | None
     duration_ms: float | None
+    details_removed_at: Annotated[
+        datetime | None, Field(description="Since then its steps are gone, as the retention setting says.")
+    ] = None
 
 
 class RunItem(_View):

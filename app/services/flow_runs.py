@@ -65,6 +65,12 @@ class RunEnded(Conflict):
     code = "run.already_ended"
 
 
+class DetailsRemoved(Conflict):
+    """The run ended so long ago that its journal was removed."""
+
+    code = "run.details_removed"
+
+
 class NotListening(Conflict):
     code = "run.not_listening"
 
@@ -381,7 +387,10 @@ async def batches(
     Raises `NotFound` before the first. `joined` is for a caller that queued the run and listened before its bell.
     """
     if joined is None:
-        await get(principal, run_id)
+        view = await get(principal, run_id)
+        if view.details_removed_at is not None:
+            yield [_end_of(view, after + 1)]
+            return
 
     async def rebuild() -> list[LiveEvent]:
         async with unit_of_work() as session:
@@ -406,6 +415,19 @@ def _asks(event: LiveEvent) -> bool:
 def _in_words(event: LiveEvent, locale: str) -> LiveEvent:
     error = event.get("data", {}).get("error")
     return {**event, "data": {**event["data"], "error": error_in_words(error, locale)}} if error else event
+
+
+def _end_of(view: RunView, seq: int) -> LiveEvent:
+    """What is left to tell of a run whose journal is gone."""
+    ended_at = view.ended_at.isoformat() if view.ended_at else None
+    data = {"output": view.output, "error": view.error, "usage": view.usage, "at": ended_at}
+    return {"seq": seq, "type": f"run.{view.status}", "data": data}
+
+
+def with_details(row: FlowRun) -> None:
+    """Raises `DetailsRemoved` for a run without a journal."""
+    if row.details_removed_at is not None:
+        raise DetailsRemoved(id=str(row.id), at=row.details_removed_at.date().isoformat())
 
 
 def error_in_words(error: Any, locale: str) -> Any:

@@ -74,6 +74,7 @@ async def make_from_run(
     row = await FlowRuns(session, principal.workspace_id).get(run_id)
     if row.flow_id is None or row.ended_at is None:
         raise TestMalformed(path="run", reason="a run of a stored flow that has ended is needed")
+    flow_runs.with_details(row)
     snapshot = await flow_runs.pinned(session, row.snapshot_hash)
     events = await load_events(session, run_id)
     chat = _starts_with_chat(snapshot, row.trigger)

@@ -39,6 +39,8 @@ async def replay(session: AsyncSession, principal: Principal, run_id: UUID, aske
     source = await runs.get(run_id)
     if asked.resume and source.ended_at is None:
         raise NotOver(id=str(run_id))
+    if asked.resume or asked.from_node is not None:
+        flow_runs.with_details(source)
     plan = (await flow_runs.pinned(session, source.snapshot_hash)).plan
     for name in [asked.from_node, *asked.outputs]:
         if name is not None and name not in plan.by_id:

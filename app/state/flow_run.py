@@ -77,6 +77,7 @@ class RunAbout:
     active: bool = False
     listens: bool = False
     dead: bool = False
+    removed: str = ""
     messages: list[str] = field(default_factory=list)
 
 
@@ -273,8 +274,16 @@ def _about(view: RunView, snapshot: Snapshot, locale: str) -> RunAbout:
         simulate=view.simulate,
         active=view.ended_at is None,
         dead=(view.error or {}).get("code") in flow_runs.DEAD,
+        removed=_removed(view, locale),
         messages=[str(message.get("text", "")) for message in view.messages],
     )
+
+
+def _removed(view: RunView, locale: str) -> str:
+    at = view.details_removed_at
+    if at is None:
+        return ""
+    return t("run.details_removed", locale, at=at.strftime("%d.%m.%Y" if locale == "ru" else "%b %d, %Y"))
 
 
 def _step(step: StepView, snapshot: Snapshot, link: str, locale: str) -> StepRow:
