@@ -19,7 +19,9 @@ from app.core.db import unit_of_work
 from app.core.settings import WorkerSettings
 from app.flows.drive import DriveResult, Fenced, drive
 from app.flows.node_type import ErrorKind
+from app.flows.ports import Perform
 from app.integrations import queue
+from app.models.flow_runs import FlowRun
 from app.realtime.publish import CANCELS, ENDED, NUDGES, RedisSink, flow_channel
 from app.repositories import leases
 from app.repositories.grouping import Grouped
@@ -29,7 +31,7 @@ from app.services import flow_runs, snapshots
 from app.services.snapshots import Snapshot
 from workers.held import Held
 from workers.run_journal import RunJournal, run_started
-from workers.toll import RunToll
+from workers.spread import acts_as
 from workers.wiring import Wiring
 
 ATTEMPTS = 5
@@ -81,7 +83,8 @@ class Runner:
         snapshot, remembered = await self._pinned(run)
         started = run_started(run, snapshot, remembered)
         toll = self._wiring.toll(run, snapshot)
-        journal = RunJournal(self._writer, run, snapshot, started, ring, self._let_go, toll)
+        parts: dict[tuple[str, str], list[FlowRun]] = {}
+        journal = RunJournal(self._writer, run, snapshot, started, ring, self._let_go, toll, parts)
         if run.attempts > ATTEMPTS:
             await self._fail(run, journal)
             await self._after_end(run, journal)
@@ -90,7 +93,8 @@ class Runner:
             news = {"kind": "run", "run_id": str(run.id)}
             self.sink.news(flow_channel(str(run.flow_id)), orjson.dumps(news))
         with self.held.nudges(run) as nudge:
-            result = await self._interpret(run, snapshot, journal, cancel, nudge, toll)
+            perform = self._wiring.perform(run, snapshot, self.sink, ring, toll, parts)
+            result = await self._interpret(run, snapshot, journal, perform, cancel, nudge)
         if result.status == "waiting":
             await self._rest(run, journal)
         else:
@@ -101,16 +105,16 @@ class Runner:
         run: Claimed,
         snapshot: Snapshot,
         journal: RunJournal,
+        perform: Perform,
         cancel: asyncio.Event,
         nudge: asyncio.Event,
-        toll: RunToll,
     ) -> DriveResult:
         return await drive(
             snapshot.plan,
             str(run.id),
             journal,
             self.sink,
-            self._wiring.perform(run, snapshot, self.sink, ring, toll),
+            perform,
             # Deadlines are kept by the database, so its clock is the run's.
             clock.since(run.claimed_at),
             max_parallel=self._settings.steps_per_run,
@@ -118,6 +122,7 @@ class Runner:
             cancel=cancel,
             signals=journal.signals,
             nudge=nudge,
+            acts_as=str(acts_as(run)),
         )
 
     async def _pinned(self, run: Claimed) -> tuple[Snapshot, dict[str, Any]]:

@@ -15,14 +15,16 @@ from app.core.clock import now
 from app.core.db import unit_of_work
 from app.flows.drive import Fenced, Signal
 from app.models.conversations import Message
-from app.models.flow_runs import RunStatus
+from app.models.flow_runs import FlowRun, RunStatus
 from app.repositories import waits
-from app.repositories.journal import Append, End, JournalWriter, load_events, message_row
+from app.repositories.appends import Append, End
+from app.repositories.journal import JournalWriter, load_events, message_row
 from app.repositories.leases import Claimed
 from app.repositories.waits import SUBFLOW
 from app.services.chat import message_id, output_text
 from app.services.snapshots import Snapshot
-from workers.run_waits import RunWaits, kind_of, task_row, wait_row
+from workers.run_waits import RunWaits, Step, kind_of, task_row, wait_row
+from workers.spread import acts_as
 from workers.sub_runs import sub_run_row
 from workers.toll import RunToll
 
@@ -39,6 +41,7 @@ _ENDS = {
 class RunJournal:
     """Made for a claim; `started` is written together with whatever the run records first.
 
+    `parts` are the runs that maps which spread are waiting for, as their steps prepared them.
     `signals` hands each signal to the driver once; the append that records what came of it forgets it.
     """
 
@@ -51,15 +54,16 @@ class RunJournal:
         ring: Callable[[UUID], Awaitable[None]],
         let_go: Callable[[UUID], Awaitable[None]],
         toll: RunToll,
+        parts: dict[Step, list[FlowRun]],
     ) -> None:
         self._writer, self._run, self._ring, self._let_go = writer, run, ring, let_go
-        self._toll = toll
+        self._toll, self._parts = toll, parts
         self._seq = run.seq
         self._stored: frozenset[str] = frozenset()
         self._unsaved: list[Event] = [] if run.seq else [started]
         self._sent: list[Any] = list(run.messages)
         self._remembered = snapshot.conversation_variables() if run.conversation_id else frozenset()
-        self._waits = RunWaits(run.id, begun=run.seq > 0)
+        self._waits = RunWaits(acts_as(run), begun=run.seq > 0)
         self._steps: list[tuple[Any, ...]] | None = [] if run.options.get("told") and not run.seq else None
         self.settled = self.crowded = False
         self.end: End | None = None
@@ -146,11 +150,7 @@ class RunJournal:
             message_rows=rows,
             conversation_id=self._run.conversation_id,
             state=self._memory(events),
-            sub_runs=[
-                sub_run_row(self._run, event, self._toll.budgets)
-                for event in opened
-                if kind_of(event) == SUBFLOW
-            ],
+            sub_runs=[row for event in opened for row in self._called(event)],
             spent=self._toll.spent(events, turn.called),
             waits=[
                 *(wait_row(self._run, event) for event in opened),
@@ -159,12 +159,19 @@ class RunJournal:
             done=turn.done,
             gone=turn.gone,
             callees=turn.callees,
+            parts=turn.parts,
             used=turn.used,
             holds=turn.holds,
             frees=turn.frees,
             waited=self._waits.ever,
             stored=self._stored,
         )
+
+    def _called(self, event: Event) -> list[FlowRun]:
+        """The runs that a step waits for from now on."""
+        if kind_of(event) == SUBFLOW:
+            return [sub_run_row(self._run, event, self._toll.budgets)]
+        return self._parts.pop((event["node"], event["path"]), [])
 
     def _memory(self, events: Sequence[Event]) -> dict[str, Any]:
         """What the conversation shall remember of these events' assignments. It knows nothing of simulations."""
@@ -211,6 +218,10 @@ def _end(event: Event) -> End:
 
 def run_started(run: Claimed, snapshot: Snapshot, remembered: dict[str, Any]) -> dict[str, Any]:
     """The first event of a journal."""
+    part = run.options.get("part")
+    if part:
+        first = {"trigger": run.trigger, "input": run.input, "scope": run.scope, "state": part["variables"]}
+        return {"type": "run.started", **first, "at": part["started_at"], "part": part}
     return {
         "type": "run.started",
         "trigger": run.trigger,

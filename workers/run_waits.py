@@ -10,13 +10,12 @@ from app.core.clock import now
 from app.models.flow_waits import FlowWait
 from app.repositories import waits
 from app.repositories.leases import Claimed
-from app.repositories.waits import CONTAINER, SUBFLOW, Heard
+from app.repositories.waits import CONTAINER, FOR_RUNS, SPREAD, SUBFLOW, Heard
 from workers.sub_runs import sub_run_id
 
 Event = Mapping[str, Any]
 Step = tuple[str, str]
 TAKEOVER: Final = "takeover"
-_NOBODY: Final = frozenset({SUBFLOW, CONTAINER})
 
 
 @dataclass(slots=True)
@@ -24,7 +23,8 @@ class Turn:
     """What one append does to waits. `opened` are the events whose waits are stored, `done` steps whose earlier wait
     has its outcome, `gone` the journal's entries of those given up, `used` signals that were heard.
 
-    `callees` are called runs that nobody waits for any more although they may go on, `called` steps that waited for one.
+    `callees` are called runs that nobody waits for any more although they may go on, `called` steps that waited
+    for one. `parts` are maps that waited for parts: those still under way shall stop.
     """
 
     opened: dict[Step, Event] = field(default_factory=dict)
@@ -33,6 +33,7 @@ class Turn:
     used: list[UUID] = field(default_factory=list)
     callees: list[UUID] = field(default_factory=list)
     called: list[Step] = field(default_factory=list)
+    parts: list[Step] = field(default_factory=list)
     frees: bool = False
 
     @property
@@ -67,7 +68,7 @@ class RunWaits:
     @property
     def asks_people(self) -> bool:
         """Whether the run waits for more than the runs it called."""
-        return any(kind not in _NOBODY for kind in self._kinds.values())
+        return any(kind not in FOR_RUNS for kind in self._kinds.values())
 
     def take(self, events: Sequence[Event], *, ends: bool = False) -> Turn:
         """Follow events that are about to be stored. A run that ends opens nothing and lets everything go."""
@@ -101,6 +102,9 @@ class RunWaits:
             turn.gone.append(entry)
         else:
             turn.done.append(step)
+        if kind == SPREAD:
+            turn.called.append(step)
+            turn.parts.append(step)
         if kind != SUBFLOW:
             return
         turn.called.append(step)

@@ -13,6 +13,7 @@ from app.repositories.flow_runs import RunnableFlows, insert_once, pin
 from app.repositories.leases import Claimed
 from app.repositories.waits import SUBFLOW
 from app.services import flow_runs, snapshots
+from workers.spread import acts_as
 
 DEPTH_LIMIT: Final = 25
 
@@ -84,7 +85,7 @@ def sub_run_row(run: Claimed, event: Mapping[str, Any], budgets: Sequence[tuple[
     called = event["wait"]["data"]
     shared = {"budgets": [{"run": payer, "limit": limit} for payer, limit in budgets]} if budgets else {}
     return FlowRun(
-        id=sub_run_id(run.id, event["node"], event["path"]),
+        id=sub_run_id(acts_as(run), event["node"], event["path"]),
         created_at=now(),
         workspace_id=run.workspace_id,
         flow_id=UUID(called["flow_id"]),
@@ -93,7 +94,7 @@ def sub_run_row(run: Claimed, event: Mapping[str, Any], budgets: Sequence[tuple[
         status=RunStatus.QUEUED,
         trigger=called["trigger"],
         input=event["wait"].get("input"),
-        options=run.options | shared,
+        options={name: value for name, value in run.options.items() if name != "part"} | shared,
         parent_run_id=run.id,
         parent_node=event["node"],
         parent_path=event["path"],

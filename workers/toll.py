@@ -13,6 +13,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from app.capabilities import Completion
 from app.core.db import unit_of_work
 from app.flows.bill import Bill
+from app.flows.document import Node
 from app.flows.node_type import ErrorKind, NodeError
 from app.flows.ports import StepRequest
 from app.repositories import spending
@@ -34,6 +35,10 @@ _WORKSPACE: Final = {
 }
 _log = structlog.get_logger()
 Event = Mapping[str, Any]
+
+
+def _shares(node: Node) -> bool:
+    return node.type in _CALLERS or node.params.get("spread") is True
 
 
 class Tolls:
@@ -96,7 +101,7 @@ class RunToll:
         limit = snapshot.flow.settings.budget_usd
         self._own = Purse(float(limit)) if limit is not None else None
         inherited = [(each["run"], float(each["limit"])) for each in run.options.get(BUDGETS) or ()]
-        shares = limit is not None and any(each.type in _CALLERS for each in snapshot.flow.nodes)
+        shares = limit is not None and any(_shares(each) for each in snapshot.flow.nodes)
         self.budgets = [*inherited, *([(str(run.id), float(limit or 0))] if shares else [])]
         self._scopes = tuple(f"run:{run_id}" for run_id, _ in self.budgets)
 

@@ -16,18 +16,19 @@ from app.core.db import unit_of_work
 from app.core.ids import WorkspaceId
 from app.core.settings import Settings
 from app.flows import testing
-from app.flows.node_type import ErrorKind, Message, NodeError, Result, Suspend
+from app.flows.node_type import ErrorKind, Message, NodeError, Open, Result, Suspend
 from app.flows.perform import make_perform
 from app.flows.ports import Perform, StepRequest
 from app.integrations.http import AioHttp
 from app.integrations.llm.client import LiteLlm
+from app.models.flow_runs import FlowRun
 from app.realtime.publish import RedisSink
 from app.repositories import waits
 from app.repositories.leases import Claimed
-from app.repositories.waits import SUBFLOW
+from app.repositories.waits import SPREAD, SUBFLOW
 from app.services import credentials
 from app.services.snapshots import Snapshot
-from workers import sub_runs
+from workers import spread, sub_runs
 from workers.kept import RunKeeper
 from workers.simulation import Intentions, RecordingChannel, RecordingHttp
 from workers.toll import RunToll, Tolls
@@ -52,9 +53,15 @@ class Wiring:
         return RunToll(self._tolls, run, snapshot)
 
     def perform(
-        self, run: Claimed, snapshot: Snapshot, sink: RedisSink, ring: Ring, toll: RunToll
+        self,
+        run: Claimed,
+        snapshot: Snapshot,
+        sink: RedisSink,
+        ring: Ring,
+        toll: RunToll,
+        parts: dict[tuple[str, str], list[FlowRun]],
     ) -> Perform:
-        """What performs the steps of one run."""
+        """What performs the steps of one run. A map that spreads puts the rows of its parts into `parts`."""
         intentions = Intentions()
 
         def bindings(request: StepRequest) -> dict[str, Any]:
@@ -78,8 +85,13 @@ class Wiring:
 
         async def perform(request: StepRequest) -> Result:
             step = request.node.id, request.path
+            if request.wait is not None and request.wait.get("kind") == SPREAD:
+                return await spread.gathered(run, request)
             intentions.begin(*step)
             result = intentions.told(*step, await inner(request))
+            if isinstance(result, Open) and spread.may_spread(run, result):
+                waiting, parts[step] = spread.parts(run, toll.budgets, request, result)
+                return waiting
             if not (isinstance(result, Suspend) and result.wait["kind"] == SUBFLOW):
                 return result
             ready, detached = await sub_runs.prepare(

@@ -12,7 +12,7 @@ import structlog
 from pydantic import BaseModel
 
 from app.flows.events import ErrorValue, Event, StepFailed, StepOpened, StepSucceeded, StepWaiting
-from app.flows.node_type import ErrorKind, Next, NodeError, Open, Result, Stop, Suspend
+from app.flows.node_type import ErrorKind, InnerError, Next, NodeError, Open, Result, Stop, Suspend
 from app.flows.plan import ERROR_PORT, PlannedNode
 from app.flows.ports import Perform, StepRequest
 
@@ -52,6 +52,8 @@ class Performer:
                 error = fault
         if error is not None:
             value = error_value(error, node.id, attempt, request.path)
+            if isinstance(error, InnerError):
+                value = error.value
             failed = by_policy(node, request.path, value, at, taken_ms)
             if request.bill.calls:
                 failed["usage"] = request.bill.usage(None)

@@ -53,6 +53,7 @@ async def drive(
     cancel: asyncio.Event | None = None,
     signals: Signals | None = None,
     nudge: asyncio.Event | None = None,
+    acts_as: str | None = None,
     sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep,
     jitter: Callable[[], float] = random.random,
 ) -> DriveResult:
@@ -60,11 +61,11 @@ async def drive(
 
     `timeout_s` counts from the run's start, or from this call once the run has waited. Setting `cancel` ends the run
     as cancelled within a moment. `signals` gives what ends waits of this run; it is asked at first and whenever
-    `nudge` is set. When this call itself is cancelled nothing more is recorded, and another driver may go on.
+    `nudge` is set. A run that does a part of another one's work `acts_as` that one. When this call itself is cancelled nothing more is recorded, and another driver may go on.
     """
     performer = Performer(perform, clock, sleep, jitter)
     bells = _Bells(cancel or asyncio.Event(), nudge or asyncio.Event())
-    driver = _Driver(plan, run_id, journal, sink, performer, max_parallel, timeout_s, bells, signals)
+    driver = _Driver(plan, run_id, journal, sink, performer, max_parallel, timeout_s, bells, signals, acts_as)
     try:
         return await driver.run()
     finally:
@@ -102,10 +103,11 @@ class _Driver:
         timeout_s: float | None,
         bells: _Bells,
         signals: Signals | None,
+        acts_as: str | None,
     ) -> None:
         self._plan, self._run_id, self._journal, self._sink = plan, run_id, journal, sink
         self._performer, self._room, self._timeout_s = performer, max(max_parallel, 1), timeout_s
-        self._bells, self._signals = bells, signals
+        self._bells, self._signals, self._acts_as = bells, signals, acts_as or run_id
         self._feed = Feed(plan)
         self._seq, self._unsaved = 0, cast(list[Event], [])
         self._unsaved_bytes = 0  # of what is large
@@ -113,7 +115,7 @@ class _Driver:
         self._running: dict[StepRef, asyncio.Task[list[Event]]] = {}
         self._again: list[StepRef] = []
         self._given_up: list[asyncio.Task[list[Event]]] = []
-        self._began = ""
+        self._began, self._begins_to_wait = "", False
 
     @property
     def _state(self) -> State:
@@ -134,7 +136,7 @@ class _Driver:
             starting = [] if end is not None else self._next()
             for ref in starting:
                 durable = self._announce(ref, unsent) or durable
-            if durable or end is not None:
+            if durable or end is not None or self._begins_to_wait:
                 await self._save()
             await self._tell()
             for ref in starting:
@@ -212,7 +214,7 @@ class _Driver:
                 self._record(self._asked_what_came_of(ref, int(wait.get("round", 1)) + 1))
                 self._again.append(ref)
                 continue
-            key = f"{self._run_id}:{ref.node}:{ref.path}:{wait.get('round', 1) + 1}"
+            key = f"{self._acts_as}:{ref.node}:{ref.path}:{wait.get('round', 1) + 1}"
             request = replace(self._request(ref), wait=wait, signal=signal.value, idempotency_key=key)
             self._running[ref] = asyncio.create_task(self._resumed(request))
         return timed_out or bool(self._again)
@@ -327,7 +329,7 @@ class _Driver:
         return NodeError(ErrorKind.BUDGET, "run.budget_spent", limit=limit)
 
     def _request(self, ref: StepRef) -> StepRequest:
-        return request_for(self._plan, self._state, ref, self._run_id, self._performer.now())
+        return request_for(self._plan, self._state, ref, self._acts_as, self._performer.now())
 
     def _record(self, event: Event) -> None:
         """Apply now, store with the next save. What no longer matters is not recorded."""
@@ -340,11 +342,13 @@ class _Driver:
         if changes.over:
             event = cast(Event, {**event, "over": [each._asdict() for each in changes.over]})
         self._unsaved.append(event)
+        # Whoever ends a wait has to find it, whatever else is under way.
+        self._begins_to_wait = self._begins_to_wait or event["type"] == "step.waiting"
 
     async def _save(self) -> None:
         if self._unsaved:
             events, self._unsaved = self._unsaved, []
-            self._unsaved_bytes = 0
+            self._unsaved_bytes, self._begins_to_wait = 0, False
             await self._journal.append(self._run_id, self._seq, events)
             self._seq += len(events)
 

@@ -25,6 +25,22 @@ class ErrorValue(TypedDict):
     context: NotRequired[dict[str, Json]]
 
 
+class Part(TypedDict):
+    """Some items of a map of another run, from the item `first` on: all that this run does.
+
+    `path` is the map's place there. `outer` are the outputs and `names` the names around its body.
+    """
+
+    container: str
+    path: str
+    first: int
+    items: list[Json]
+    parallel: int
+    on_error: str
+    outer: dict[str, Json]
+    names: dict[str, Json]
+
+
 class RunStarted(TypedDict):
     """`trigger` is the node that starts; `input` what it received; `scope` extra names (contact, lead, …)."""
 
@@ -34,6 +50,7 @@ class RunStarted(TypedDict):
     scope: dict[str, Json]
     state: dict[str, Json]
     at: str
+    part: NotRequired[Part]
 
 
 class Over(TypedDict):

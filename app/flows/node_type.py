@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal, Protocol, TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.flows.events import ErrorValue
+
 JsonValue = Any
 Effects = Literal["none", "read", "idempotent", "unsafe"]
 
@@ -92,6 +94,14 @@ class NodeError(Exception):
         super().__init__(f"{kind}/{code} {context}")
 
 
+class InnerError(NodeError):
+    """A failure that happened elsewhere, passed on as it is: `value` is an error as stored, with a place of its own."""
+
+    def __init__(self, value: ErrorValue) -> None:
+        self.value = value
+        super().__init__(ErrorKind(value["kind"]), value["code"])
+
+
 class Message(TypedDict):
     """One outgoing chat message. `id` is derived from the step's idempotency key, so a repeat is the same row."""
 
@@ -145,13 +155,15 @@ class Open:
     """Go into a container's body `count` times, at most `parallel` at once.
 
     `on_error` says what a failed body means: `stop` fails the container, `skip` leaves the item out, `collect`
-    lists its error. With `again` the container is asked anew once these are through.
+    lists its error. With `again` the container is asked anew once these are through. With `spread` other workers may
+    take some of the frames; who performs the step decides.
     """
 
     count: int
     parallel: int = 1
     on_error: Literal["stop", "skip", "collect"] = "stop"
     again: bool = False
+    spread: bool = False
 
 
 Result = Next | Stop | Suspend | Open

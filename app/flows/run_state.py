@@ -64,7 +64,7 @@ class Frame:
 class Opened:
     """A container whose body runs, until `due_at` at most. `values` are a map's items; `last` is a loop's newest result.
 
-    Frames `next`… are not begun yet, `running` are under way; `again` asks the container after each round.
+    `values` begin with the item `first`. Frames `next`… are not begun yet, `running` are under way; `again` asks the container after each round.
     """
 
     values: Sequence[Any]
@@ -75,6 +75,7 @@ class Opened:
     at: str
     outer: Mapping[str, Any]
     due_at: str | None = None
+    first: int = 0
     count: int = 0
     next: int = 0
     running: set[int] = field(default_factory=set)
@@ -128,7 +129,10 @@ class Changes:
 
 @dataclass(slots=True)
 class State:
-    """A run so far. `ready` maps each ready step to its place in the order of performing."""
+    """A run so far. `ready` maps each ready step to its place in the order of performing.
+
+    A run that does a `part` of another one's map has its results in `part_output` in the end.
+    """
 
     trigger: str | None = None
     input: Any = None
@@ -146,6 +150,8 @@ class State:
     steps: int = 0
     stopped: tuple[str, ErrorValue | None] | None = None
     end: Mapping[str, Any] | None = None
+    part: StepRef | None = None
+    part_output: Any = None
 
     @property
     def ended(self) -> bool:

@@ -7,7 +7,7 @@ Pure: no clock, no I/O, no randomness. `advance` never changes what it is given;
 from collections.abc import Collection, Mapping
 from typing import Any, Final, cast
 
-from app.flows.events import ErrorValue, Event, RunStarted, RunStopped, StepOpened, StepSucceeded
+from app.flows.events import ErrorValue, Event, Part, RunStarted, RunStopped, StepOpened, StepSucceeded
 from app.flows.giving_up import abandon, empty, give_up
 from app.flows.node_type import ErrorKind
 from app.flows.plan import ERROR_PORT, Plan, PlannedNode
@@ -92,6 +92,9 @@ def _start(plan: Plan, state: State, event: RunStarted) -> Changes | None:
     state.trigger, state.input, state.scope = trigger.id, event["input"], event.get("scope") or {}
     state.variables, state.started_at = dict(event.get("state") or {}), event["at"]
     changes = Changes()
+    if "part" in event:
+        _begin_part(plan, state, event["part"], changes)
+        return changes
     top = state.frames[""]
     _make_ready(state, top, trigger, changes)
     for place in plan.roots:
@@ -99,6 +102,31 @@ def _start(plan: Plan, state: State, event: RunStarted) -> Changes | None:
             _skip(plan, state, top, plan.nodes[place], changes)
     changes.skipped.sort()
     return changes
+
+
+def _begin_part(plan: Plan, state: State, part: Part, changes: Changes) -> None:
+    """The run begins inside an open map, at the frames that are its part."""
+    node, path, first = plan.by_id[part["container"]], part["path"], part["first"]
+    frame = state.frames[path] = Frame(path=path, names=part["names"], outputs=dict(part["outer"]), active=1)
+    if state.trigger in part["outer"]:
+        state.frames[""].outputs[state.trigger] = part["outer"][state.trigger]
+    frame.status[node.id] = Status.OPEN
+    state.part = StepRef(node.id, path)
+    state.opened[state.part] = Opened(
+        values=part["items"],
+        last=None,
+        parallel=part["parallel"],
+        on_error=part["on_error"],
+        again=False,
+        at=state.started_at,
+        outer=part["outer"],
+        first=first,
+        count=first + len(part["items"]),
+        next=first,
+    )
+    _go_on(plan, state, state.part, changes)
+    changes.skipped.sort()
+    changes.ready.sort()
 
 
 def _step(plan: Plan, state: State, event: Any) -> Changes | None:
@@ -290,6 +318,10 @@ def _go_on(plan: Plan, state: State, ref: StepRef, changes: Changes) -> None:
         return
     del state.opened[ref]
     errors = [{"index": index, **opened.errors[index]} for index in sorted(opened.errors)]
+    if ref == state.part:
+        state.part_output = {"results": sorted(opened.results.items()), "errors": errors}
+        parent.status[node.id] = Status.SUCCEEDED
+        return
     output = {"results": [opened.results[index] for index in sorted(opened.results)], "errors": errors}
     _close(plan, state, parent, node, opened, node.main_port, output, None, changes)
     _settle(plan, state, parent, changes)
@@ -298,7 +330,7 @@ def _go_on(plan: Plan, state: State, ref: StepRef, changes: Changes) -> None:
 def _enter(plan: Plan, state: State, parent: Frame, node: PlannedNode, opened: Opened) -> Frame:
     container, index = node.type.container, opened.next
     if container is not None and container.items is not None:
-        value = opened.values[index]
+        value = opened.values[index - opened.first]
         names: dict[str, Any] = {**parent.names, "item": value, "index": index}
         if "item" in parent.names:
             names["outer"] = {
@@ -389,6 +421,10 @@ def _fail(
             return
         frame, node = state.frames[owner.path], plan.by_id[owner.node]
         give_up(plan, state, owner, changes, "stopped", owner.node)
+        if owner == state.part:  # what the map says to it is for the run whose map it is
+            state.stopped = "failed", error
+            state.ready.clear()
+            return
         policy = node.policy
         if policy.on_error != "fail":
             by_port = policy.on_error == "port"
@@ -406,6 +442,9 @@ def _spend(state: State, usage: Mapping[str, Any] | None) -> None:
 
 
 def _end(plan: Plan, kind: str, state: State, error: ErrorValue | None) -> dict[str, Any]:
+    if state.part is not None:
+        output = state.part_output if kind == "run.succeeded" else None
+        return {"type": kind, "output": output, "error": error, "usage": dict(state.usage)}
     names = sorted(state.results, key=lambda name: plan.by_id[name].index)
     results = {name: state.results[name][1] for name in names}
     if kind != "run.succeeded" or not results:

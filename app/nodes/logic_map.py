@@ -13,11 +13,15 @@ LONGEST = 10_000
 
 
 class MapParams(Params):
-    """A failed item stops the map, is left out (`skip`), or is listed in `errors` (`collect`)."""
+    """A failed item stops the map, is left out (`skip`), or is listed in `errors` (`collect`).
+
+    With `spread` a large map is done in parts that any worker may take.
+    """
 
     items: Value
     max_parallel: Annotated[int, Field(ge=1, le=100)] = 10
     on_item_error: Literal["stop", "skip", "collect"] = "stop"
+    spread: Annotated[bool, Field(json_schema_extra={"x-advanced": True})] = False
 
 
 class MapOutput(Output):
@@ -42,7 +46,7 @@ async def run(params: MapParams, _ctx: NodeContext) -> Open:
         raise NodeError(
             ErrorKind.INVALID_INPUT, "map.too_long", param="items", count=len(params.items), limit=LONGEST
         )
-    return Open(len(params.items), params.max_parallel, params.on_item_error)
+    return Open(len(params.items), params.max_parallel, params.on_item_error, spread=params.spread)
 
 
 NODE = NodeType(

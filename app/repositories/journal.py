@@ -6,12 +6,11 @@ append whose lease or number is no longer right changes nothing and raises `Fenc
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
 import structlog
-from orjson import Fragment
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -20,17 +19,16 @@ from sqlmodel import col
 from app.core.clock import now
 from app.core.db import unit_of_work
 from app.flows.drive import Fenced
-from app.flows.large_values import LARGE_BYTES, dumps
+from app.flows.large_values import dumps
 from app.models.base import new_row
 from app.models.conversations import Message
-from app.models.flow_runs import FlowRun, FlowRunEvent, RunStatus
-from app.models.flow_waits import FlowWait
-from app.repositories import blobs, spending, waits
+from app.models.flow_runs import FlowRunEvent
+from app.repositories import appends, blobs, leases, spending, waits
+from app.repositories.appends import Append
 from app.repositories.base import row_values
 from app.repositories.blobs import Beside
 from app.repositories.flow_runs import insert_once
 from app.repositories.grouping import Grouped
-from app.repositories.spending import Spent
 
 _log = structlog.get_logger()
 _PATIENCE_S = 30.0
@@ -104,16 +102,6 @@ WHERE id = :id
 
 
 @dataclass(frozen=True, slots=True)
-class End:
-    """How a run ended, for its row."""
-
-    status: RunStatus
-    output: Any
-    error: Any
-    usage: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
 class Written:
     """`settled`: everybody who waits for the run's end is told. `silenced`: a person leads the conversation, so what
     this append wanted to say was not said. `crowded`: with this run's end a parked one of its workspace may begin.
@@ -125,44 +113,6 @@ class Written:
     crowded: bool = False
     cancelled: Sequence[UUID] = ()
     used: frozenset[str] = frozenset()
-
-
-@dataclass(slots=True)
-class Append:
-    """What one run wants written. `before` is the number of its last stored event.
-
-    `sent` are all messages of the run so far, or None when this append adds none. `state` are the variables its
-    conversation shall remember. `sub_runs` are rows of runs that steps of this append wait for, `waits` all its
-    new waits. `done` are steps whose earlier waits are over, `used` the signals that ended them. A step that took
-    the conversation over `holds` it, one that gives it back `frees` it. `gone` are waits that are given up, `callees`
-    called runs that nobody waits for any more: they are cancelled. `spent` is what the steps of this append cost.
-    `stored` are hashes of large values that this run is known to use already.
-    """
-
-    run_id: UUID
-    owner: str
-    before: int
-    events: Sequence[Mapping[str, Any]]
-    end: End | None = None
-    sent: Sequence[Mapping[str, Any]] | None = None
-    message_rows: Sequence[Message] = ()
-    conversation_id: UUID | None = None
-    state: Mapping[str, Any] = field(default_factory=dict)
-    sub_runs: Sequence[FlowRun] = ()
-    waits: Sequence[FlowWait] = ()
-    done: Sequence[tuple[str, str]] = ()
-    gone: Sequence[Mapping[str, str]] = ()
-    callees: Sequence[UUID] = ()
-    spent: Sequence[Spent] = ()
-    used: Sequence[UUID] = ()
-    holds: bool = False
-    frees: bool = False
-    waited: bool = False
-    stored: frozenset[str] = frozenset()
-
-    @property
-    def after(self) -> int:
-        return self.before + len(self.events)
 
 
 class JournalWriter:
@@ -195,7 +145,7 @@ class JournalWriter:
         async with unit_of_work() as session:
             done: dict[UUID, Written] = {}
             if again:
-                found = await session.execute(_WRITTEN_BEFORE, {"items": _items(batch, Beside())})
+                found = await session.execute(_WRITTEN_BEFORE, {"items": appends.items(batch, Beside())})
                 done = {row.id: Written(row.settled) for row in found}
             todo = [item for item in batch if item.run_id not in done]
             if todo:
@@ -219,7 +169,7 @@ async def begin_with(session: AsyncSession, run_id: UUID, events: Sequence[Mappi
     """Give a new run, whose row is there, the beginning of its journal."""
     beside = Beside()
     rows = [
-        {"run_id": run_id, "seq": seq, "event": _json(_small(run_id, event, beside, frozenset()))}
+        {"run_id": run_id, "seq": seq, "event": _json(appends.small(run_id, event, beside, frozenset()))}
         for seq, event in enumerate(events, 1)
     ]
     if rows:
@@ -230,7 +180,7 @@ async def begin_with(session: AsyncSession, run_id: UUID, events: Sequence[Mappi
 async def _store(session: AsyncSession, batch: Sequence[Append]) -> dict[UUID, Written]:
     beside = Beside()
     result = await session.execute(
-        _APPEND, {"items": _items(batch, beside), "events": _events(batch, beside)}
+        _APPEND, {"items": appends.items(batch, beside), "events": appends.events(batch, beside)}
     )
     done = {row.id: Written(row.settled, crowded=row.crowded) for row in result}
     stored = [item for item in batch if item.run_id in done]
@@ -245,8 +195,12 @@ async def _store(session: AsyncSession, batch: Sequence[Append]) -> dict[UUID, W
         done[silenced] = replace(done[silenced], silenced=True)
     for item in stored:
         await _store_waits(session, item)
+        cancelled = [
+            each for step in item.parts for each in await leases.cancel_parts(session, item.run_id, *step)
+        ]
         if item.callees:
-            cancelled = await waits.cancel_callees(session, item.callees)
+            cancelled += await waits.cancel_callees(session, item.callees)
+        if cancelled:
             done[item.run_id] = replace(done[item.run_id], cancelled=cancelled)
     spent = [each for item in stored for each in item.spent]
     if spent:
@@ -298,57 +252,6 @@ async def _store_waits(session: AsyncSession, item: Append) -> None:
 
 def _json(value: Any) -> str:
     return dumps(value).decode()
-
-
-def _items(batch: Sequence[Append], beside: Beside) -> str:
-    rows = [
-        {"id": item.run_id, "owner": item.owner, "before": item.before, "after": item.after}
-        | (_end(item.end) if item.end is not None else {})
-        | ({} if item.sent is None else {"messages": list(item.sent)})
-        for item in batch
-    ]
-    written = dumps(rows)
-    if len(written) > LARGE_BYTES:
-        written = dumps([_small_row(row, beside, item.stored) for row, item in zip(rows, batch, strict=True)])
-    return written.decode()
-
-
-def _end(end: End) -> dict[str, Any]:
-    return {"status": str(end.status), "output": end.output, "error": end.error, "usage": dict(end.usage)}
-
-
-def _events(batch: Sequence[Append], beside: Beside) -> str:
-    rows: list[dict[str, Any]] = [
-        {"run_id": item.run_id, "seq": seq, "event": event}
-        for item in batch
-        for seq, event in enumerate(item.events, item.before + 1)
-    ]
-    written = dumps(rows)
-    if len(written) > LARGE_BYTES:  # only then can one of them be large
-        known = {item.run_id: item.stored for item in batch}
-        written = dumps(
-            [
-                {**row, "event": _small(row["run_id"], row["event"], beside, known[row["run_id"]])}
-                for row in rows
-            ]
-        )
-    return written.decode()
-
-
-def _small(run_id: UUID, event: Mapping[str, Any], beside: Beside, known: frozenset[str]) -> Any:
-    """An event as it is stored; the large values of a large one go beside it."""
-    written = dumps(event)
-    return Fragment(written if len(written) <= LARGE_BYTES else beside.event(run_id, written, known))
-
-
-def _small_row(row: dict[str, Any], beside: Beside, known: frozenset[str]) -> dict[str, Any]:
-    found = dict(row)
-    for name in ("output", "error", "messages"):
-        if row.get(name) is not None:
-            written = dumps(row[name])
-            if len(written) > LARGE_BYTES:
-                found[name] = Fragment(beside.column(row["id"], name, written, known))
-    return found
 
 
 def message_row(workspace_id: UUID, conversation_id: UUID, run_id: UUID, **said: Any) -> Message:

@@ -130,7 +130,8 @@ _NEXT_HOLD = text(
 _AT_REST = text("""
 SELECT run.ended_at IS NOT NULL OR (run.status = 'waiting' AND EXISTS (
   SELECT FROM flow_wait AS wait
-  WHERE wait.run_id = run.id AND wait.kind NOT IN ('subflow', 'container') AND NOT wait.closed AND NOT wait.detached
+  WHERE wait.run_id = run.id AND wait.kind NOT IN ('subflow', 'spread', 'container') AND NOT wait.closed
+    AND NOT wait.detached
     AND wait.resolved_at IS NULL
 ))
 FROM flow_run AS run WHERE run.id = :id
@@ -155,6 +156,19 @@ SELECT id FROM flow_run WHERE conversation_id = :id AND status = 'queued' ORDER 
 _CANCEL = text("""
 WITH RECURSIVE family AS (
   SELECT id FROM flow_run WHERE id = :id AND workspace_id = :workspace_id
+  UNION SELECT child.id FROM flow_run AS child JOIN family ON child.parent_run_id = family.id
+)
+UPDATE flow_run AS run SET cancel_requested = true, rung_at = clock_timestamp(),
+  status = CASE WHEN run.status = 'waiting' THEN 'queued' ELSE run.status END
+FROM family WHERE run.id = family.id AND run.ended_at IS NULL
+RETURNING run.id
+""")
+
+_CANCEL_PARTS = text("""
+WITH RECURSIVE family AS (
+  SELECT id FROM flow_run
+  WHERE parent_run_id = :id AND source = 'part'
+    AND (CAST(:node AS text) IS NULL OR (parent_node = :node AND parent_path = :path))
   UNION SELECT child.id FROM flow_run AS child JOIN family ON child.parent_run_id = family.id
 )
 UPDATE flow_run AS run SET cancel_requested = true, rung_at = clock_timestamp(),
@@ -288,6 +302,13 @@ async def held_back(session: AsyncSession) -> tuple[list[UUID], float | None]:
 async def request_cancel(session: AsyncSession, workspace_id: UUID, run_id: UUID) -> list[UUID]:
     """Ask a run and its sub-runs to stop. Returns those that had not ended."""
     return list(await session.scalars(_CANCEL, {"id": run_id, "workspace_id": workspace_id}))
+
+
+async def cancel_parts(
+    session: AsyncSession, run_id: UUID, node: str | None = None, path: str = ""
+) -> list[UUID]:
+    """Ask the parts of a run's spread maps (or of one of them) to stop. Returns those that had not ended."""
+    return list(await session.scalars(_CANCEL_PARTS, {"id": run_id, "node": node, "path": path}))
 
 
 async def at_rest(session: AsyncSession, run_id: UUID) -> bool:

@@ -24,6 +24,10 @@ from app.repositories.base import WorkspaceRepository
 SUBFLOW: Final = "subflow"
 # The time limit of a container: nobody answers it, the clock does.
 CONTAINER: Final = "container"
+# A map waits for its parts.
+SPREAD: Final = "spread"
+# Waits that no person and no event ends.
+FOR_RUNS: Final = frozenset({SUBFLOW, SPREAD, CONTAINER})
 INBOX: Final = ("approval", "task", "takeover", "unknown")
 # Signals in the order they came; a step hears one at a time.
 _SIGNALS = text("""
@@ -61,11 +65,26 @@ SELECT child.id, clock_timestamp(), child.parent_run_id, child.parent_node, chil
   json_build_object('kind', 'ended', 'id', child.id, 'status', child.status, 'output', child.output,
     'error', child.error, 'usage', child.usage, 'blobs', child.blobs->'output')
 FROM flow_run AS child
-WHERE child.id = :id AND EXISTS (
+WHERE child.id = :id AND child.source != 'part' AND EXISTS (
   SELECT FROM flow_wait AS wait
   WHERE wait.run_id = child.parent_run_id AND wait.node = child.parent_node AND wait.path = child.parent_path
     AND NOT wait.closed AND wait.resolved_at IS NULL
 )
+ON CONFLICT DO NOTHING
+RETURNING run_id
+""")
+# The end of a map's parts is one signal: when the last has ended, or one did not succeed.
+_PARTS_ENDED = text("""
+INSERT INTO flow_signal (id, created_at, run_id, node, path, value)
+SELECT wait.id, clock_timestamp(), wait.run_id, wait.node, wait.path, '{"kind": "ended"}'
+FROM flow_run AS part JOIN flow_wait AS wait
+  ON wait.run_id = part.parent_run_id AND wait.node = part.parent_node AND wait.path = part.parent_path
+WHERE part.id = :id AND part.source = 'part' AND wait.kind = 'spread' AND NOT wait.closed
+  AND wait.resolved_at IS NULL AND (part.status != 'succeeded' OR NOT EXISTS (
+    SELECT FROM flow_run AS other
+    WHERE other.parent_run_id = part.parent_run_id AND other.source = 'part' AND other.ended_at IS NULL
+      AND other.parent_node = part.parent_node AND other.parent_path = part.parent_path
+  ))
 ON CONFLICT DO NOTHING
 RETURNING run_id
 """)
@@ -152,7 +171,8 @@ async def wake(session: AsyncSession, run_ids: Sequence[UUID]) -> list[UUID]:
 
 async def child_ended(session: AsyncSession, run_id: UUID) -> list[UUID]:
     """Tell the step that waits for this run. Returns the parent, to be rung for."""
-    return await wake(session, list(await session.scalars(_CHILD_ENDED, {"id": run_id})))
+    told = list(await session.scalars(_CHILD_ENDED, {"id": run_id}))
+    return await wake(session, told or list(await session.scalars(_PARTS_ENDED, {"id": run_id})))
 
 
 async def deliver(

@@ -31,7 +31,7 @@ from app.repositories import leases
 from app.repositories.flow_runs import DEAD as DEAD
 from app.repositories.flow_runs import FlowRuns, RunnableFlows, insert_once, pin
 from app.repositories.journal import load_events
-from app.repositories.waits import SUBFLOW, FlowWaits, deliver, reply_key
+from app.repositories.waits import FOR_RUNS, FlowWaits, deliver, reply_key
 from app.schemas.flow_runs import RunItem, RunPage, RunView, StartInline, StartRun, StepView
 from app.services import snapshots
 from app.services.flow_documents import in_words
@@ -409,7 +409,7 @@ async def batches(
 
 def _asks(event: LiveEvent) -> bool:
     """Whether the run waits for more than the runs it called."""
-    return event["type"] == "run.waiting" and set(event["data"]["kinds"]) != {SUBFLOW}
+    return event["type"] == "run.waiting" and not set(event["data"]["kinds"]) <= FOR_RUNS
 
 
 def _in_words(event: LiveEvent, locale: str) -> LiveEvent:

@@ -33,12 +33,20 @@ class NotOver(Conflict):
     code = "replay.not_over"
 
 
+class OnlyAPart(Conflict):
+    """A part of a map has no meaning without the run it belongs to."""
+
+    code = "replay.only_a_part"
+
+
 async def replay(session: AsyncSession, principal: Principal, run_id: UUID, asked: Replay) -> RunView:
     """Queue a new run beside the old one, pinned to the same version. Raises `NotFound`, `UnknownNode`, `NotOver`."""
     runs = FlowRuns(session, principal.workspace_id)
     source = await runs.get(run_id)
     if asked.resume and source.ended_at is None:
         raise NotOver(id=str(run_id))
+    if source.source == "part":
+        raise OnlyAPart(id=str(run_id), run=str(source.parent_run_id))
     if asked.resume or asked.from_node is not None:
         flow_runs.with_details(source)
     plan = (await flow_runs.pinned(session, source.snapshot_hash)).plan

@@ -7,7 +7,8 @@ from uuid import UUID, uuid4
 from app.core.db import unit_of_work
 from app.models import FlowRun, Workspace
 from app.repositories import leases
-from app.repositories.journal import Append, JournalWriter, load_events
+from app.repositories.appends import Append
+from app.repositories.journal import JournalWriter, load_events
 
 
 class PostgresJournal:

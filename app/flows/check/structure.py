@@ -13,6 +13,10 @@ from app.flows.keeping import can_keep
 # A rule may start from many events; these kinds have one trigger a person expects.
 _USUAL_TRIGGER: Final = {"agent": "trigger.chat", "task": "trigger.call", "sequence": "trigger.call"}
 
+_OF_THE_RUN: Final = frozenset(
+    {"output.result", "logic.stop", "channel.send", "channel.ask", "sequence.step", "human.takeover"}
+)
+
 
 def structure(graph: Graph) -> Iterator[Problem]:
     yield from _ids(graph)
@@ -85,6 +89,7 @@ def _node(graph: Graph, node: Node) -> Iterator[Problem]:
         yield Problem("node.unreachable", "warning", node=node.id)
     yield from _parent(graph, node)
     yield from _join(graph, node)
+    yield from _spread(graph, node)
     yield from _policy(graph, node)
     yield from _ports(graph, node)
 
@@ -113,6 +118,25 @@ def _join(graph: Graph, node: Node) -> Iterator[Problem]:
     if join is not None and edges and join.needs > edges:
         context = {"needs": join.needs, "edges": edges}
         yield Problem("join.never_enough", node=node.id, param="n", context=context)
+
+
+def _spread(graph: Graph, node: Node) -> Iterator[Problem]:
+    """A body that several workers do in parts touches nothing that belongs to the one run or its conversation."""
+    params = graph.params[node.id] or {}
+    listens = params.get("events")
+    hears = isinstance(listens, list | tuple) and any(
+        isinstance(each, dict) and each.get("kind", "reply") == "reply" for each in listens
+    )
+    if not (
+        node.type in _OF_THE_RUN
+        or (node.type == "logic.set" and params.get("assign"))
+        or (node.type == "time.wait_event" and hears)
+    ):
+        return
+    for parent in graph.containers(node.id):
+        if (graph.params[parent] or {}).get("spread") is True:
+            context = {"map": parent, "type": node.type}
+            yield Problem("map.cannot_spread", node=node.id, context=context)
 
 
 def _policy(graph: Graph, node: Node) -> Iterator[Problem]:

@@ -209,3 +209,42 @@ def test_a_thousand_nodes_are_checked_while_a_person_types() -> None:
         found(document)
         quickest = min(quickest, time.process_time() - start)
     assert quickest < 0.1, json.dumps({"seconds": quickest})
+
+
+SPREAD = {**EACH, "params": {**EACH["params"], "spread": True}}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"type": "logic.set", "params": {"assign": {"state.n": 1}}},
+        {"type": "output.result", "params": {"value": 1}},
+        {"type": "logic.stop", "params": {}},
+        {"type": "channel.ask", "params": {"question": "?"}},
+        {"type": "channel.send", "params": {"text": "!"}},
+        {"type": "time.wait_event", "params": {"events": [{"id": "reply"}]}},
+    ],
+    ids=lambda body: body["type"],
+)
+def test_a_map_that_spreads_touches_nothing_of_the_one_run(body: dict[str, Any]) -> None:
+    inside = {"id": "body", "parent": "each", **body}
+    state = {"n": {"type": "number", "default": 0, "scope": "run"}}
+    spread = found(flow(CALL, SPREAD, inside, edges="t>each each.item>body", inputs=LIST, state=state))
+    problem = next(each for each in spread if each.code == "map.cannot_spread")
+    assert (problem.severity, problem.node, problem.context["map"]) == ("error", "body", "each")
+    alone = found(flow(CALL, EACH, inside, edges="t>each each.item>body", inputs=LIST, state=state))
+    assert "map.cannot_spread" not in {each.code for each in alone}
+
+
+def test_a_map_that_spreads_may_wait_and_act() -> None:
+    inside = [
+        {
+            "id": "body",
+            "parent": "each",
+            "type": "time.wait_event",
+            "params": {"events": [{"id": "hook", "kind": "webhook"}]},
+        },
+        {"id": "made", "parent": "each", "type": "logic.set", "params": {"output": "{{ item.name }}"}},
+    ]
+    document = flow(CALL, SPREAD, *inside, edges="t>each each.item>body body.hook>made", inputs=LIST)
+    assert "map.cannot_spread" not in {each.code for each in found(document)}
