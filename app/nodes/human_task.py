@@ -105,14 +105,8 @@ def _failed(ended: Mapping[str, Any]) -> NodeError:
     """The agent's run did not succeed: with the kind of its own error."""
     inner = ended.get("error") or {}
     kind = ErrorKind.CANCELLED if ended.get("status") == "cancelled" else ErrorKind.UPSTREAM
-    reason = inner.get("code", ended.get("status"))
-    return NodeError(
-        ErrorKind(inner.get("kind", kind)),
-        "subflow.failed",
-        run_id=ended.get("id"),
-        reason=reason,
-        inner=inner.get("node"),
-    )
+    context = {"reason": inner.get("code", ended.get("status")), "inner": inner.get("node")}
+    return NodeError(ErrorKind(inner.get("kind", kind)), "subflow.failed", run_id=ended.get("id"), **context)
 
 
 NODE = NodeType(

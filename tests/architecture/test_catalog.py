@@ -138,7 +138,7 @@ def test_schemas_are_json(node: NodeType) -> None:
 
 
 def test_every_error_a_node_or_integration_raises_has_words() -> None:
-    folders = ("app/nodes", "app/integrations")
+    folders = ("app/nodes", "app/integrations", "workers")
     sources = "\n".join(
         path.read_text(encoding="utf-8") for folder in folders for path in (ROOT / folder).rglob("*.py")
     )
