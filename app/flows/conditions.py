@@ -175,7 +175,7 @@ def problems(condition: Any, place: str = "", depth: int = 0) -> Iterator[tuple[
 
 
 def comparisons(condition: Any, place: str = "", depth: int = 0) -> Iterator[tuple[str, str, Any, Any]]:
-    """Every comparison of a condition as (place, op, left, right); None for a side that is not there."""
+    """Every complete comparison of a condition as (place, op, left, right); `exists` and its like have no right."""
     prefix = f"{place}." if place else ""
     if not isinstance(condition, Mapping) or depth > _DEEPEST:
         return
@@ -186,8 +186,10 @@ def comparisons(condition: Any, place: str = "", depth: int = 0) -> Iterator[tup
             return
     if "not" in condition:
         yield from comparisons(condition["not"], f"{prefix}not", depth + 1)
-    elif isinstance(condition.get("op"), str):
-        yield place, condition["op"], condition.get("left"), condition.get("right")
+        return
+    op = condition.get("op")
+    if isinstance(op, str) and "left" in condition and (op in UNARY or "right" in condition):
+        yield place, op, condition["left"], condition.get("right")
 
 
 def _comparison(

@@ -11,7 +11,7 @@ from app.flows.check.fit import Clash, clash, closed, misfit
 from app.flows.check.graph import Graph
 from app.flows.check.model_schemas import TEXTED, wanted_by
 from app.flows.check.params import conditions_of
-from app.flows.check.problem import Problem
+from app.flows.check.problem import Problem, Severity
 from app.flows.check.schemas import Schemas
 from app.flows.check.shapes import (
     ANYTHING,
@@ -196,26 +196,25 @@ class Types:
             if op not in OPS or op in UNARY or not (_has_templates(left) or _has_templates(right)):
                 continue
             has, other = self._schemas.of(node.id, left), self._schemas.of(node.id, right)
-            if right is None or left is None:
-                continue
-            alike = not never_alike(op, kinds(has), kinds(other))
-            if alike and not _foreign(op, has, other):
-                continue
-            context = {"op": op, "left": _shown(has), "right": _shown(other)}
-            yield Problem("condition.unlike_types", node=node.id, param=where, context=context)
+            severity = _unlike(op, has, other)
+            if severity is not None:
+                context = {"op": op, "left": _shown(has), "right": _shown(other)}
+                yield Problem("condition.unlike_types", severity, node=node.id, param=where, context=context)
 
 
-def _foreign(op: str, left: Schema, right: Schema) -> bool:
-    """A list that surely has elements, none of them of the other side's kind."""
+def _unlike(op: str, left: Schema, right: Schema) -> Severity | None:
+    """Whether a comparison fails, or would fail but for an empty list, which has no element of another kind."""
+    if never_alike(op, kinds(left), kinds(right)):
+        return "error"
     items, value = (right, left) if op in _HAS_ITEMS else (left, right)
-    if (
-        op.removeprefix("not_") not in ("in", "contains")
-        or kinds(items) != frozenset({"list"})
-        or not items.get("minItems")
-    ):
-        return False
+    if op.removeprefix("not_") not in ("in", "contains") or kinds(items) != frozenset({"list"}):
+        return None
     inner, outer = kinds(element(items)), kinds(value)
-    return inner is not None and outer is not None and inner.isdisjoint(outer)
+    if inner is None or outer is None or not inner.isdisjoint(outer):
+        return None
+    if items.get("maxItems") == 0:
+        return None
+    return "error" if items.get("minItems") else "warning"
 
 
 def _shown(schema: Schema) -> str:

@@ -109,6 +109,7 @@ CASES: dict[str, tuple[Flow, dict[str, Any]]] = {
     "a filter makes a text": (task(ask("{{ input.age | plus: 1 }}", "gt", 5), edges="t>q"), unlike("text", "number")),
     "two inputs": (task(ask("{{ input.vip }}", "eq", "{{ input.age }}"), edges="t>q"), unlike("boolean", "number")),
     "order of lists": (task(ask("{{ input.rows }}", "gt", "{{ input.rows }}"), edges="t>q"), unlike("list (object)", "list (object)")),
+    "null and what is never null": (task(ask("{{ input.age }}", "eq", None), edges="t>q"), unlike("number", "null")),
     "a number in a list of texts": (task(ask("{{ input.age }}", "in", ["a", "b"]), edges="t>q"), unlike("number", "list (text)")),
     "in something that is no list": (task(ask("{{ input.age }}", "in", "{{ input.name }}"), edges="t>q"), unlike("number", "text")),
     "a pattern on a number": (task(ask("{{ input.age }}", "matches", "^1"), edges="t>q"), unlike("number", "text")),
