@@ -115,7 +115,7 @@ async def test_a_bell_rung_by_a_clock_that_runs_ahead_is_rung_again(
 ) -> None:
     with clock.held(datetime.now(UTC) + timedelta(days=1)):
         run_id = await start(principal, chain(CALL))
-    await sweep.once()
+    await sweep.once(128)
     await asyncio.sleep(0)
     async with unit_of_work() as session:
         late = await session.scalar(

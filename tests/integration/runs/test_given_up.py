@@ -13,8 +13,8 @@ from app.errors import AppError
 from app.repositories.waits import FlowWaits
 from app.schemas.flow_runs import ChatRequest
 from app.schemas.inbox import TaskResult
-from app.services import chat, flow_runs, inbox
-from tests.integration.runs.conftest import Workers, chain, node, store, until
+from app.services import flow_runs, inbox
+from tests.integration.runs.conftest import Workers, chain, node, say, store, until
 from tests.integration.runs.test_waits import (
     CALL,
     CHAT,
@@ -145,7 +145,7 @@ async def test_a_join_that_needs_no_more_takes_the_question_back(
 
     await until(closed)
     body = ChatRequest(message="Large", flow_id=talk.flow_id, session_id=talk.session_id)
-    queued = await chat.begin(principal, body, "api", wait=False)
+    queued = await say(principal, body, wait=False)
     assert queued.run_id not in (None, said.run_id)
 
 
