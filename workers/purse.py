@@ -1,6 +1,7 @@
 """One budget inside of a process: what is spent of it, and what calls under way may cost. No clock, no I/O."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 from app.repositories.spending import Amount
@@ -37,22 +38,26 @@ class Purse:
     def at_least(self, spent: Amount) -> None:
         self.spent = self.spent.at_least(spent)
 
-    async def reserve(self, estimate: Amount | None) -> None:
-        """Wait for room. Raises `Empty` when there will be none."""
-        while (short := self._short(self._held)) or (estimate is None and any(self.limits)):
+    async def reserve(self, price: Callable[[], Amount | None]) -> Amount:
+        """Wait for room. Returns what is held for the call, to be given to `settle`; `price` is asked anew after each
+        wait, since others may have learnt it meanwhile. Raises `Empty` when there will be no room.
+        """
+        while (short := self._short(self._held)) or (price() is None and any(self.limits)):
             if short and (not self._under_way or self._short(Amount())):
                 raise Empty(*short)
             if not self._under_way:
                 break
             self._changed.clear()
             await self._changed.wait()
+        held = price() or Amount()
         self._under_way += 1
-        self._held = self._held.plus(estimate or Amount())
+        self._held = self._held.plus(held)
+        return held
 
-    def settle(self, estimate: Amount | None, cost: Amount) -> None:
+    def settle(self, held: Amount, cost: Amount) -> None:
         """A call is over; it cost nothing where it failed before anything was answered."""
         self._under_way -= 1
-        self._held = self._held.minus(estimate or Amount())
+        self._held = self._held.minus(held)
         self.spent = self.spent.plus(cost)
         self._changed.set()
 

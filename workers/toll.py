@@ -108,7 +108,7 @@ class RunToll:
     @asynccontextmanager
     async def call(self, request: StepRequest, model: str) -> AsyncIterator[Callable[[Completion], None]]:
         """Around one model call. Raises a `NodeError` of kind `budget`; give the answer to what it yields."""
-        estimate, cost, held = self._tolls.dearest.get(model), Amount(), list[Purse]()
+        cost, held = Amount(), list[tuple[Purse, Amount]]()
 
         def pay(done: Completion) -> None:
             nonlocal cost
@@ -119,14 +119,14 @@ class RunToll:
         try:
             async for purse, refusal in self._purses(request):
                 try:
-                    await purse.reserve(estimate)
+                    amount = await purse.reserve(lambda: self._tolls.dearest.get(model))
                 except Empty as empty:
                     raise refusal(empty) from None
-                held.append(purse)
+                held.append((purse, amount))
             yield pay
         finally:
-            for purse in held:
-                purse.settle(estimate, cost)
+            for purse, amount in held:
+                purse.settle(amount, cost)
 
     async def _purses(
         self, request: StepRequest
