@@ -98,7 +98,8 @@ def _multiplied(left: Any, right: Any = 0, *_: Any) -> int:
 
 def _spread(*values: Any, **_: Any) -> int:
     """A range is short to write and as long as it says."""
-    long = any(isinstance(value, range) and len(value) > MAX_LOOP for value in values)
+    # Not `isinstance`: it asks an undefined value for its class, which is an error `default` must still be able to mend.
+    long = any(type(value) is range and len(value) > MAX_LOOP for value in values)
     return MAX_OUTPUT + 1 if long else 0
 
 

@@ -127,11 +127,11 @@ async def test_a_model_of_the_price_list_costs_the_same_either_way(
     provider: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     price = {"input_cost_per_token": 0.01, "output_cost_per_token": 0.1, "litellm_provider": "openai"}
-    monkeypatch.setitem(litellm().model_cost, "openai/echo", {**price, "mode": "chat"})
+    monkeypatch.setitem(litellm().model_cost, "openai/bench", {**price, "mode": "chat"})
     monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
     monkeypatch.setenv("OPENAI_API_BASE", provider)
     for emit in (None, lambda text: None):
-        answer = await engine().bind(emit).complete(asked("openai/echo", "what does it cost"))
+        answer = await engine().bind(emit).complete(asked("openai/bench", "what does it cost"))
         expected = answer.prompt_tokens * 0.01 + answer.completion_tokens * 0.1
         assert answer.cost_usd == pytest.approx(expected)
 

@@ -63,7 +63,7 @@ GIVES: dict[str, list[tuple[dict[str, Any], FakeContext, list[Mapping[str, Any]]
     "time.wait": [({"for_s": 60}, FakeContext(input={"n": 1}), [DUE]), ({"for_s": 0}, FakeContext(input={"n": 1}), [])],
     "time.wait_event": [({"events": [{"id": "a"}]}, FakeContext(), [DUE]), ({"events": [{"id": "a"}]}, FakeContext(), [REPLY])],
     "human.approval": [(ASK, FakeContext(), [signal]) for signal in (DUE, {"kind": "answer", "decision": "approved", "decided_by": "Ann", "note": None, "form": {"a": 1}}, {"kind": "answer", "decision": "rejected"})],
-    "human.task": [({"title": "t"}, FakeContext(), [signal]) for signal in (DUE, {"kind": "answer", "id": "1", "result": [1]})] + [({"title": "t", "wait": False}, FakeContext(), []), ({"title": "t", "agent": "f"}, FakeContext(), [{"kind": "ended", "output": "x"}])],
+    "human.task": [({"title": "t"}, FakeContext(), [signal]) for signal in (DUE, {"kind": "answer", "id": "1", "result": [1]})] + [({"title": "t", "wait": False}, FakeContext(), []), ({"title": "t", "agent": "f"}, FakeContext(), [{"kind": "ended", "status": "succeeded", "output": "x"}])],
     "human.takeover": [({}, FakeContext(scope={"conversation": {}}), [signal]) for signal in (DUE, {"kind": "answer", "returned_by": "Ann", "note": None})],
     "http.request": [({"url": "https://a.b"}, http(body), []) for body in (b'{"a": 1}', b"text")],
     "channel.send": [({"text": "Hi"}, FakeContext(), []), ({"text": "Hi", "draft": True}, FakeContext(), []), ({"text": "Hi"}, FakeContext(channel=REFUSED), [])],
