@@ -76,7 +76,7 @@ async def queued() -> list[UUID]:
 
 async def drive_all(runner: Runner) -> None:
     """Drive whatever is queued, until everything has ended or waits for somebody."""
-    for _ in range(20):
+    for _ in range(200):
         if not (waiting := await queued()):
             return
         await asyncio.gather(*[runner.drive(str(run_id)) for run_id in waiting])
@@ -95,6 +95,11 @@ async def parts(run_id: UUID) -> list[str]:
         return list(await session.scalars(query, {"id": run_id}))
 
 
+def error(view: RunView) -> Any:
+    """Without its place: parts go at once, and the first that fails stops the map, whichever it is."""
+    return {name: value for name, value in (view.error or {}).items() if name != "place"}
+
+
 @pytest.mark.parametrize("on_item_error", ["stop", "skip", "collect"])
 @pytest.mark.parametrize("items", [ITEMS, LACKING], ids=["all-good", "some-bad"])
 async def test_what_comes_out_is_the_same(
@@ -102,7 +107,7 @@ async def test_what_comes_out_is_the_same(
 ) -> None:
     alone = await run(runner, principal, mapped(SET, on_item_error=on_item_error), items)
     spread = await run(runner, principal, mapped(SET, on_item_error=on_item_error, spread=True), items)
-    assert (spread.status, spread.output, spread.error) == (alone.status, alone.output, alone.error)
+    assert (spread.status, spread.output, error(spread)) == (alone.status, alone.output, error(alone))
     assert len(await parts(spread.id)) == 3
     assert await parts(alone.id) == []
 
