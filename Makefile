@@ -29,9 +29,9 @@ format: ## format the Python code
 	@scripts/environment requirements-dev.txt
 	@.venv/bin/ruff check --fix -q . ; .venv/bin/ruff format .
 
-bench: ## measure, and print the figures of docs/performance.md
+bench: ## measure, and write the figures of docs/performance.md (FULL=1: also what takes minutes)
 	@scripts/environment requirements-dev.txt
-	@exec $(PYTHON_IN_VENV) -m benchmarks
+	@exec $(PYTHON_IN_VENV) -m benchmarks $(if $(FULL),--full)
 
 chaos: ## kill parts at random under 500 runs and see that nothing is lost (RUNS=, SEED=)
 	@scripts/environment requirements-dev.txt
