@@ -1,10 +1,12 @@
-"""Ends waits and bursts when their time has come, and rings for their runs. Any process may; no wait ends twice."""
+"""What comes by itself: ends waits and bursts when their time has come, rings for their runs, starts what starts by
+the clock. Any process may; nothing happens twice.
+"""
 
 import asyncio
 from typing import Final
 
 from app.core.db import unit_of_work
-from app.repositories import leases, waits
+from app.repositories import alarms, leases, waits
 from app.services import schedules
 from workers.run_flow import ring
 
@@ -21,20 +23,26 @@ async def watch() -> None:
 
 
 async def once() -> float:
-    """Ring for what is due. Returns how long there is nothing to do, in seconds."""
+    """Do what is due. Returns how long there is nothing to do, in seconds.
+
+    Most of the time there is nothing, so this looks before it opens a transaction.
+    """
+    coming = await alarms.coming()
+    if _due(coming.wait_s) or _due(coming.hold_s):
+        await _end_waits()
+    if _due(coming.schedule_s):
+        async with unit_of_work() as session:
+            await schedules.fire(session)
+    left = min((each for each in coming if each is not None), default=_LONGEST_PAUSE_S)
+    return min(max(left, _SHORTEST_PAUSE_S), _LONGEST_PAUSE_S)
+
+
+def _due(seconds: float | None) -> bool:
+    return seconds is not None and seconds <= 0
+
+
+async def _end_waits() -> None:
     async with unit_of_work() as session:
         runs = await waits.due(session, _AT_ONCE)
-        next_wait_s = await waits.next_due_s(session)
-        held, next_hold_s = await leases.held_back(session)
-    for run_id in [*runs, *held]:
-        await ring(run_id)
-    left = [each for each in (next_wait_s, next_hold_s) if each is not None]
-    return min(max([min(left, default=_LONGEST_PAUSE_S), _SHORTEST_PAUSE_S]), _LONGEST_PAUSE_S)
-
-
-async def tick() -> None:
-    """For ever: start what starts by the clock. A schedule another process looks at is passed over."""
-    while True:
-        async with unit_of_work() as session:
-            fired = await schedules.fire(session)
-        await asyncio.sleep(0 if fired else _LONGEST_PAUSE_S)
+        held = await leases.held_back(session)
+    await asyncio.gather(*(ring(run_id) for run_id in (*runs, *held)))

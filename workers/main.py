@@ -13,7 +13,7 @@ from app.realtime import hub
 from workers import alarms, retention
 from workers.driver_pool import DriverPool
 from workers.run_flow import Runner
-from workers.sweep import say_alive, sweep
+from workers.sweep import prune, say_alive, sweep
 from workers.wiring import Wiring
 
 _STOP_S = 10.0
@@ -43,7 +43,7 @@ class Process(Middleware):
         services = (
             sweeping,
             alarms.watch,
-            alarms.tick,
+            prune,
             say_alive,
             retention.watch,
             runner.held.keep_leases,

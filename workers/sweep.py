@@ -1,4 +1,6 @@
-"""Rings again for runs nobody drives, settles ends that were not told, sends jobs a crash kept back, says it lives."""
+"""Rings again for runs nobody drives, settles ends that were not told, sends jobs a crash kept back, forgets what is
+over, says it lives.
+"""
 
 import asyncio
 from typing import Final
@@ -11,11 +13,13 @@ from app.core.db import unit_of_work
 from app.core.redis import PREFIX, client
 from app.core.settings import WorkerSettings
 from app.repositories import kept_results, leases, spending
+from app.repositories.sweep import anything
 from workers.run_flow import ring, settle
 
 HEARTBEAT: Final = f"{PREFIX}worker:alive"
 _ALIVE_S: Final = 15
 _PATIENCE_S: Final = 4.0
+_PRUNE_S: Final = 60.0
 _log = structlog.get_logger()
 
 
@@ -27,6 +31,9 @@ async def sweep(settings: WorkerSettings) -> None:
 
 
 async def once(workspace_runs: int) -> None:
+    """Most of the time there is nothing, so this looks before it takes the lock."""
+    if not await anything(_PATIENCE_S):
+        return
     async with unit_of_work() as session:
         found = await leases.sweep(session, _PATIENCE_S, workspace_runs)
     if found is None:
@@ -39,6 +46,16 @@ async def once(workspace_runs: int) -> None:
     for run_id in unsettled:
         await settle(run_id)
     await jobs.send_overdue()
+
+
+async def prune() -> None:
+    """For ever: forget what is over."""
+    while True:
+        await prune_once()
+        await asyncio.sleep(_PRUNE_S)
+
+
+async def prune_once() -> None:
     async with unit_of_work() as session:
         await kept_results.prune(session)
         await spending.prune(session)

@@ -43,8 +43,8 @@ class WorkerSettings(BaseModel):
         int, Field(ge=1, le=1_000, description="Steps of one run performed at once.")
     ] = 16
     poll_ms: Annotated[
-        int, Field(ge=1, le=10_000, description="Longest wait for a message nobody rang for.")
-    ] = 50
+        int, Field(ge=1, le=10_000, description="Longest sleep of idle threads; no message waits for it.")
+    ] = 500
     lease_s: Annotated[float, Field(gt=0)] = 15
     heartbeat_s: Annotated[float, Field(gt=0)] = 5
     sweep_s: Annotated[float, Field(gt=0)] = 2

@@ -124,9 +124,6 @@ _RELEASED_FROM_HOLD = text("""
 UPDATE flow_run SET hold_until = NULL, rung_at = clock_timestamp()
 WHERE hold_until <= clock_timestamp() RETURNING id
 """)
-_NEXT_HOLD = text(
-    "SELECT extract(epoch FROM min(hold_until) - clock_timestamp()) FROM flow_run WHERE hold_until IS NOT NULL"
-)
 _AT_REST = text("""
 SELECT run.ended_at IS NOT NULL OR (run.status = 'waiting' AND EXISTS (
   SELECT FROM flow_wait AS wait
@@ -292,11 +289,9 @@ async def sweep(
     return [*overdue, *unparked], list(unsettled)
 
 
-async def held_back(session: AsyncSession) -> tuple[list[UUID], float | None]:
-    """Runs whose burst is over, to be rung for; and the seconds until the next one's is."""
-    released = list(await session.scalars(_RELEASED_FROM_HOLD))
-    left_s = await session.scalar(_NEXT_HOLD)
-    return released, None if left_s is None else float(left_s)
+async def held_back(session: AsyncSession) -> list[UUID]:
+    """Runs whose burst is over, to be rung for."""
+    return list(await session.scalars(_RELEASED_FROM_HOLD))
 
 
 async def request_cancel(session: AsyncSession, workspace_id: UUID, run_id: UUID) -> list[UUID]:

@@ -49,10 +49,6 @@ WITH due AS (
 )
 SELECT DISTINCT run_id FROM due
 """)
-_NEXT_DUE = text("""
-SELECT extract(epoch FROM min(due_at) - clock_timestamp()) FROM flow_wait
-WHERE resolved_at IS NULL AND NOT closed AND due_at IS NOT NULL
-""")
 _WAKE = text("""
 UPDATE flow_run SET rung_at = clock_timestamp(),
   status = CASE WHEN status = 'waiting' THEN 'queued' ELSE status END
@@ -154,12 +150,6 @@ async def due(session: AsyncSession, limit: int = 500) -> list[UUID]:
     """End the waits whose time has come. Returns their runs, woken."""
     runs = list(await session.scalars(_DUE, {"limit": limit}))
     return await wake(session, runs)
-
-
-async def next_due_s(session: AsyncSession) -> float | None:
-    """Seconds until the next deadline; negative when it has passed, None when there is none."""
-    found = await session.scalar(_NEXT_DUE)
-    return None if found is None else float(found)
 
 
 async def wake(session: AsyncSession, run_ids: Sequence[UUID]) -> list[UUID]:

@@ -88,5 +88,5 @@ async def test_the_sweeper_forgets_what_is_over(principal: Principal, workers: W
                 "UPDATE kept_result SET expires_at = clock_timestamp() WHERE expires_at < clock_timestamp() + interval '2 minutes'"
             )
         )
-    await sweep.once(128)
+    await sweep.prune_once()
     assert await kept() == 1
