@@ -78,7 +78,12 @@ def _fill(connection: Connection, many: int) -> None:
         [missing],
     )
     connection.execute("ANALYZE fresh")
-    copy(connection, "flow_run", {"id": "run_id", "created_at": "clock_timestamp()"}, "flow_run AS old JOIN fresh ON old.id = old_id")
+    copy(
+        connection,
+        "flow_run",
+        {"id": "run_id", "created_at": "clock_timestamp()"},
+        "flow_run AS old JOIN fresh ON old.id = old_id",
+    )
     copy(
         connection,
         "flow_run_event",
