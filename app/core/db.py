@@ -4,19 +4,20 @@ Services take a session and never commit. What must happen once the rows are rea
 other editors) is given to `after_commit`; it runs outside the transaction, so no network call ever holds one open.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import lru_cache, partial
 from time import monotonic
 from typing import Any, Final
 
 import structlog
-from sqlalchemy import Engine, Executable, event
+from sqlalchemy import Engine, event
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import SQLModel
 
+from app.core import statements
 from app.core.settings import get_settings
 
 SQLModel.metadata.naming_convention = {
@@ -41,6 +42,7 @@ def engine() -> AsyncEngine:
     made = create_async_engine(
         settings.database_url,
         pool_size=settings.database_pool,
+        pool_use_lifo=True,  # the connection used last is the one whose server process is warm
         max_overflow=0,  # a connection above the pool would be opened and closed for each use
         pool_recycle=1800,
         connect_args={"connect_timeout": 5, "application_name": "prometey"},
@@ -72,7 +74,8 @@ def _sessions() -> async_sessionmaker[AsyncSession]:
 
 
 async def dispose() -> None:
-    """Close the pool and forget it, so that the next use reads the settings anew."""
+    """Close the pools and forget them, so that the next use reads the settings anew."""
+    await statements.close()
     if engine.cache_info().currsize:
         await engine().dispose()
     engine.cache_clear()
@@ -88,13 +91,6 @@ async def unit_of_work() -> AsyncIterator[AsyncSession]:
         hooks: list[Hook] = session.info.pop(_HOOKS, [])
     for hook in hooks:
         await _run(hook)
-
-
-async def at_once(statement: Executable, values: Mapping[str, Any]) -> Sequence[Any]:
-    """One statement as a transaction of its own, in one round trip instead of three."""
-    async with engine().connect() as connection:
-        await connection.execution_options(isolation_level="AUTOCOMMIT")
-        return (await connection.execute(statement, values)).all()
 
 
 def after_commit(session: AsyncSession, hook: Hook) -> None:

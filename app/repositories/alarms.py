@@ -4,14 +4,14 @@ from typing import NamedTuple
 
 from sqlalchemy import text
 
-from app.core.db import at_once
+from app.core.statements import at_once
 
 _COMING = text("""
 SELECT
   (SELECT extract(epoch FROM min(due_at) - clock_timestamp()) FROM flow_wait
-    WHERE resolved_at IS NULL AND NOT closed AND NOT detached),
-  (SELECT extract(epoch FROM min(hold_until) - clock_timestamp()) FROM flow_run WHERE hold_until IS NOT NULL),
-  (SELECT extract(epoch FROM min(next_at) - clock_timestamp()) FROM flow_schedule)
+    WHERE resolved_at IS NULL AND NOT closed AND NOT detached) AS wait_s,
+  (SELECT extract(epoch FROM min(hold_until) - clock_timestamp()) FROM flow_run WHERE hold_until IS NOT NULL) AS hold_s,
+  (SELECT extract(epoch FROM min(next_at) - clock_timestamp()) FROM flow_schedule) AS schedule_s
 """)
 
 

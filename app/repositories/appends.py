@@ -11,6 +11,7 @@ from app.flows.large_values import LARGE_BYTES, dumps
 from app.models.conversations import Message
 from app.models.flow_runs import FlowRun, RunStatus
 from app.models.flow_waits import FlowWait
+from app.repositories.base import row_values
 from app.repositories.blobs import Beside
 from app.repositories.spending import Spent
 
@@ -60,6 +61,19 @@ class Append:
     stored: frozenset[str] = frozenset()
 
     @property
+    def speaks_in(self) -> UUID | None:
+        """The conversation that this append says something in, or gives something to remember."""
+        return self.conversation_id if self.state or self.message_rows else None
+
+    @property
+    def plain(self) -> bool:
+        """Whether it is events, the run's row and messages, and nothing else."""
+        return not (
+            self.sub_runs or self.waits or self.done or self.gone or self.callees or self.parts or self.spent
+            or self.used or self.holds or self.frees or (self.end is not None and self.waited)
+        )  # fmt: skip
+
+    @property
     def after(self) -> int:
         return self.before + len(self.events)
 
@@ -70,12 +84,22 @@ def items(batch: Sequence[Append], beside: Beside) -> str:
         {"id": item.run_id, "owner": item.owner, "before": item.before, "after": item.after}
         | (_end(item.end) if item.end is not None else {})
         | ({} if item.sent is None else {"messages": list(item.sent)})
+        | ({} if item.speaks_in is None else _speaking(item))
         for item in batch
     ]
     written = dumps(rows)
     if len(written) > LARGE_BYTES:
         written = dumps([_small_row(row, beside, item.stored) for row, item in zip(rows, batch, strict=True)])
     return written.decode()
+
+
+def messages(batch: Sequence[Append]) -> str:
+    """The messages of conversations as the append takes them, one JSON."""
+    return dumps([row_values(row) for item in batch for row in item.message_rows]).decode()
+
+
+def _speaking(item: Append) -> dict[str, Any]:
+    return {"conversation_id": item.conversation_id, "state": item.state or None, "frees": item.frees}
 
 
 def _end(end: End) -> dict[str, Any]:

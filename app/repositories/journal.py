@@ -5,7 +5,7 @@ append whose lease or number is no longer right changes nothing and raises `Fenc
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
@@ -18,6 +18,7 @@ from sqlmodel import col
 
 from app.core.clock import now
 from app.core.db import unit_of_work
+from app.core.statements import at_once
 from app.flows.drive import Fenced
 from app.flows.large_values import dumps
 from app.models.base import new_row
@@ -25,44 +26,60 @@ from app.models.conversations import Message
 from app.models.flow_runs import FlowRunEvent
 from app.repositories import appends, blobs, leases, spending, waits
 from app.repositories.appends import Append
-from app.repositories.base import row_values
 from app.repositories.blobs import Beside
 from app.repositories.flow_runs import insert_once
 from app.repositories.grouping import Grouped
 
 _log = structlog.get_logger()
 _PATIENCE_S = 30.0
+# One statement, so that a plain append is a transaction of one round trip. It holds the runs, then their conversations
+# until the commit, so that nobody takes over between the look and the word. A conversation comes once in a batch.
 _APPEND = text("""
 WITH item AS (
   SELECT * FROM json_to_recordset(CAST(:items AS json)) AS item(
-    id uuid, owner text, before int, after int, status text, output json, error json, usage json, messages json
+    id uuid, owner text, before int, after int, status text, output json, error json, usage json, messages json,
+    conversation_id uuid, state json, frees boolean
   )
+), held AS (
+  SELECT item.* FROM item JOIN flow_run AS run
+    ON run.id = item.id AND run.seq = item.before AND run.lease_owner = item.owner AND run.status = 'running'
+  FOR NO KEY UPDATE OF run
+), told AS (
+  UPDATE conversation SET updated_at = now(),
+    state = CASE WHEN held.state IS NULL THEN conversation.state
+      ELSE CAST(CAST(conversation.state AS jsonb) || CAST(held.state AS jsonb) AS json) END
+  FROM held WHERE conversation.id = held.conversation_id
+  RETURNING conversation.id, conversation.taken_over_at IS NOT NULL AND held.frees IS NOT TRUE AS led
 ), moved AS (
   UPDATE flow_run AS run SET
-    seq = item.after,
+    seq = held.after,
     attempts = 0,
-    messages = coalesce(item.messages, run.messages),
-    status = coalesce(item.status, run.status),
-    output = item.output,
-    error = item.error,
-    usage = item.usage,
-    ended_at = CASE WHEN item.status IS NULL THEN NULL ELSE clock_timestamp() END,
-    lease_until = CASE WHEN item.status IS NULL THEN run.lease_until END,
-    settled = item.status IS NOT NULL AND run.parent_run_id IS NULL AND NOT EXISTS (
+    messages = CASE WHEN told.led THEN run.messages ELSE coalesce(held.messages, run.messages) END,
+    status = coalesce(held.status, run.status),
+    output = held.output,
+    error = held.error,
+    usage = held.usage,
+    ended_at = CASE WHEN held.status IS NULL THEN NULL ELSE clock_timestamp() END,
+    lease_until = CASE WHEN held.status IS NULL THEN run.lease_until END,
+    settled = held.status IS NOT NULL AND run.parent_run_id IS NULL AND NOT EXISTS (
       SELECT FROM flow_run AS next
       WHERE next.conversation_id = run.conversation_id AND next.status = 'queued'
     )
-  FROM item
-  WHERE run.id = item.id AND run.seq = item.before AND run.lease_owner = item.owner
-    AND run.status = 'running'
-  RETURNING run.id, run.settled, run.workspace_id, run.ended_at
+  FROM held LEFT JOIN told ON told.id = held.conversation_id
+  WHERE run.id = held.id
+  RETURNING run.id, run.settled, run.workspace_id, run.ended_at, coalesce(told.led, false) AS led
 ), stored AS (
   INSERT INTO flow_run_event (run_id, seq, event)
   SELECT event.run_id, event.seq, event.event
   FROM json_to_recordset(CAST(:events AS json)) AS event(run_id uuid, seq int, event json)
   WHERE event.run_id IN (SELECT id FROM moved)
+), said AS (
+  INSERT INTO message
+  SELECT said.* FROM json_populate_recordset(CAST(NULL AS message), CAST(:messages AS json)) AS said
+  JOIN told ON told.id = said.conversation_id AND NOT told.led
+  ON CONFLICT DO NOTHING
 )
-SELECT id, settled, ended_at IS NOT NULL AND EXISTS (
+SELECT id, settled, led, ended_at IS NOT NULL AND EXISTS (
   SELECT FROM flow_run AS other WHERE other.workspace_id = moved.workspace_id AND other.parked
 ) AS crowded
 FROM moved
@@ -72,32 +89,6 @@ _WRITTEN_BEFORE = text("""
 SELECT run.id, run.settled
 FROM json_to_recordset(CAST(:items AS json)) AS item(id uuid, owner text, after int)
 JOIN flow_run AS run ON run.id = item.id AND run.lease_owner = item.owner AND run.seq = item.after
-""")
-# The update holds the conversations until the commit, so that nobody takes over between the look and the word.
-_SAY = text("""
-WITH item AS (
-  SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:states AS text[])) AS item(id, state)
-), told AS (
-  UPDATE conversation SET updated_at = now(),
-    state = CASE WHEN item.state IS NULL THEN conversation.state
-      ELSE CAST(CAST(conversation.state AS jsonb) || CAST(item.state AS jsonb) AS json) END
-  FROM item WHERE conversation.id = item.id
-  RETURNING conversation.id, conversation.taken_over_at IS NOT NULL AS led
-), stored AS (
-  INSERT INTO message
-  SELECT said.* FROM json_populate_recordset(CAST(NULL AS message), CAST(:messages AS json)) AS said
-  JOIN told ON told.id = said.conversation_id AND NOT told.led
-  ON CONFLICT DO NOTHING
-)
-SELECT id FROM told WHERE led
-""")
-_UNSAY = text("""
-UPDATE flow_run SET messages = coalesce((
-  SELECT json_agg(message ORDER BY place)
-  FROM json_array_elements(messages) WITH ORDINALITY AS said(message, place)
-  WHERE place <= json_array_length(messages) - :count
-), '[]')
-WHERE id = :id
 """)
 
 
@@ -142,15 +133,19 @@ class JournalWriter:
     async def _once(self, batch: Sequence[Append], again: bool) -> Sequence[Written | Exception]:
         """One transaction. `again`: an earlier try may have been committed although its answer was lost."""
         batch = sorted(batch, key=lambda item: item.run_id) if len(batch) > 1 else batch
+        if not again and all(item.plain for item in batch):
+            beside = Beside()
+            rounds = [_values(turn, beside) for turn in _turns(batch)]
+            if len(rounds) == 1 and not beside:
+                return _answers(batch, _done(await at_once(_APPEND, rounds[0])))
+        done: dict[UUID, Written] = {}
         async with unit_of_work() as session:
-            done: dict[UUID, Written] = {}
             if again:
                 found = await session.execute(_WRITTEN_BEFORE, {"items": appends.items(batch, Beside())})
                 done = {row.id: Written(row.settled) for row in found}
-            todo = [item for item in batch if item.run_id not in done]
-            if todo:
-                done |= await _store(session, todo)
-        return [done[item.run_id] if item.run_id in done else Fenced(str(item.run_id)) for item in batch]
+            for turn in _turns([item for item in batch if item.run_id not in done]):
+                done |= await _store(session, turn)
+        return _answers(batch, done)
 
 
 async def load_events(session: AsyncSession, run_id: UUID) -> list[Any]:
@@ -177,12 +172,40 @@ async def begin_with(session: AsyncSession, run_id: UUID, events: Sequence[Mappi
     await beside.store(session, [run_id])
 
 
+def _turns(batch: Sequence[Append]) -> list[list[Append]]:
+    """The batch in parts, in each of which a conversation hears one run."""
+    turns: list[list[Append]] = []
+    spoken: list[set[UUID]] = []
+    for item in batch:
+        place = next((n for n, heard in enumerate(spoken) if item.speaks_in not in heard), len(turns))
+        if place == len(turns):
+            turns.append([])
+            spoken.append(set())
+        turns[place].append(item)
+        if item.speaks_in is not None:
+            spoken[place].add(item.speaks_in)
+    return turns
+
+
+def _values(batch: Sequence[Append], beside: Beside) -> dict[str, str]:
+    return {
+        "items": appends.items(batch, beside),
+        "events": appends.events(batch, beside),
+        "messages": appends.messages(batch),
+    }
+
+
+def _done(rows: Iterable[Any]) -> dict[UUID, Written]:
+    return {row.id: Written(row.settled, silenced=row.led, crowded=row.crowded) for row in rows}
+
+
+def _answers(batch: Sequence[Append], done: Mapping[UUID, Written]) -> list[Written | Exception]:
+    return [done[item.run_id] if item.run_id in done else Fenced(str(item.run_id)) for item in batch]
+
+
 async def _store(session: AsyncSession, batch: Sequence[Append]) -> dict[UUID, Written]:
     beside = Beside()
-    result = await session.execute(
-        _APPEND, {"items": appends.items(batch, beside), "events": appends.events(batch, beside)}
-    )
-    done = {row.id: Written(row.settled, crowded=row.crowded) for row in result}
+    done = _done(await session.execute(_APPEND, _values(batch, beside)))
     stored = [item for item in batch if item.run_id in done]
     if beside:
         await beside.store(session, done)
@@ -190,10 +213,8 @@ async def _store(session: AsyncSession, batch: Sequence[Append]) -> dict[UUID, W
             used = frozenset(beside.used.get(item.run_id, ()))
             done[item.run_id] = replace(done[item.run_id], used=used)
     for item in stored:
-        await _store_before_words(session, item)
-    for silenced in await _say(session, stored):
-        done[silenced] = replace(done[silenced], silenced=True)
-    for item in stored:
+        for row in item.sub_runs:
+            await insert_once(session, row)
         await _store_waits(session, item)
         cancelled = [
             each for step in item.parts for each in await leases.cancel_parts(session, item.run_id, *step)
@@ -208,37 +229,6 @@ async def _store(session: AsyncSession, batch: Sequence[Append]) -> dict[UUID, W
     return done
 
 
-async def _store_before_words(session: AsyncSession, item: Append) -> None:
-    if item.sub_runs:
-        for row in item.sub_runs:
-            await insert_once(session, row)
-    if item.frees and item.conversation_id:
-        await waits.give_back(session, item.conversation_id)
-
-
-async def _say(session: AsyncSession, batch: Sequence[Append]) -> list[UUID]:
-    """Say and remember what these runs want to. Returns the runs that are silenced, their words taken back."""
-    speaking: dict[UUID, Append] = {}
-    later: list[Append] = []
-    for item in batch:
-        if not item.conversation_id or not (item.state or item.message_rows):
-            continue
-        if speaking.setdefault(item.conversation_id, item) is not item:
-            later.append(item)
-    if not speaking:
-        return []
-    values = {
-        "ids": list(speaking),
-        "states": [_json(item.state) if item.state else None for item in speaking.values()],
-        "messages": _json([row_values(row) for item in speaking.values() for row in item.message_rows]),
-    }
-    led = (await session.scalars(_SAY, values)).all()
-    silenced = [speaking[conversation] for conversation in led if speaking[conversation].message_rows]
-    for item in silenced:
-        await session.execute(_UNSAY, {"id": item.run_id, "count": len(item.message_rows)})
-    return [item.run_id for item in silenced] + await _say(session, later)
-
-
 async def _store_waits(session: AsyncSession, item: Append) -> None:
     if item.done or item.used or (item.end is not None and item.waited):
         await waits.close(session, item.run_id, item.done, item.used, item.end is not None)
@@ -246,6 +236,8 @@ async def _store_waits(session: AsyncSession, item: Append) -> None:
         await waits.give_up(session, item.run_id, item.gone)
     if item.waits:
         await waits.open_waits(session, item.waits)
+    if item.frees and item.conversation_id:
+        await waits.give_back(session, item.conversation_id)
     if item.holds and item.conversation_id:
         await waits.take_over(session, item.conversation_id, "")
 

@@ -10,7 +10,8 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from app.core.db import at_once, unit_of_work
+from app.core.db import unit_of_work
+from app.core.statements import at_once
 from app.models.conversations import Conversation
 from app.models.flow_runs import RunStatus
 from app.models.flows import FlowSnapshot

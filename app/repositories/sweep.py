@@ -2,7 +2,7 @@
 
 from sqlalchemy import text
 
-from app.core.db import at_once
+from app.core.statements import at_once
 
 # Each branch finds at least what the sweeper would, by the same partial index.
 _ANYTHING = text("""
