@@ -5,6 +5,7 @@ that goes into the same append.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -67,6 +68,7 @@ class RunJournal:
         self._steps: list[tuple[Any, ...]] | None = [] if run.options.get("told") and not run.seq else None
         self.settled = self.crowded = False
         self.end: End | None = None
+        self._ended_at: datetime | None = None
 
     async def load(self, run_id: str) -> list[Any]:
         """Everything stored, or the start that is yet to be stored."""
@@ -97,11 +99,11 @@ class RunJournal:
         return self._waits.asks_people
 
     def last_word(self) -> bytes:
-        """What those who wait for the run's end are told: its id, and for a chat run that ended in one go all that
-        its answer is made of, so that nobody need look it up.
+        """What those who wait for the run's end are told: its id, and for a run that ended in one go all that an
+        answer is made of, so that nobody need look it up.
         """
         word = str(self._run.id).encode()
-        if self._steps is None or self.end is None:
+        if self._steps is None or self.end is None or self._ended_at is None:
             return word
         end = {
             "status": str(self.end.status),
@@ -110,7 +112,8 @@ class RunJournal:
             "usage": self.end.usage,
             "messages": self._sent,
             "steps": self._steps,
-            "ended_at": now(),
+            "started_at": self._run.started_at,
+            "ended_at": self._ended_at,
         }
         told = orjson.dumps(end, option=orjson.OPT_NON_STR_KEYS)
         return b"%b %b" % (word, told) if len(told) <= _LONGEST_WORD else word
@@ -126,6 +129,7 @@ class RunJournal:
         if written.silenced:
             del self._sent[len(self._sent) - len(item.message_rows) :]
         self._seq, self._unsaved, self.end = item.after, [], item.end
+        self._ended_at = written.ended_at
         if self._steps is not None:
             self._steps += [_in_short(event) for event in item.events if event["type"] in _STEPS]
         for row in item.sub_runs:

@@ -67,9 +67,9 @@ async def _from(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncGenerat
             yield part
 
 
-def whole(value: BaseModel) -> Response:
+def whole(value: BaseModel, status: int = 200) -> Response:
     """A model as the answer. FastAPI would check it once more and copy it on the way."""
-    return Response(value.model_dump_json(), media_type="application/json")
+    return Response(value.model_dump_json(), status, media_type="application/json")
 
 
 def respond(parts: AsyncIterator[bytes], kind: str, status: int = 200) -> StreamingResponse:

@@ -179,19 +179,28 @@ _PINNED_LIMIT = 10_000
 
 async def pin(session: AsyncSession, semantic_hash: str, document: str) -> None:
     """Keep the document of a hash for the runs that will need it. Snapshots stay, so once a process is enough."""
-    key = (get_settings().database_url, semantic_hash)
-    if key in _pinned:
+    if is_pinned(semantic_hash):
         return
-    if len(_pinned) > _PINNED_LIMIT:
-        _pinned.clear()
-    after_commit(session, partial(_remember, key))
+    after_commit(session, partial(_remember, semantic_hash))
     await session.execute(
         insert(FlowSnapshot).values(hash=semantic_hash, document=document).on_conflict_do_nothing()
     )
 
 
-async def _remember(key: tuple[str, str]) -> None:
-    _pinned.add(key)
+def is_pinned(semantic_hash: str) -> bool:
+    """Whether this process knows that the document is kept."""
+    return (get_settings().database_url, semantic_hash) in _pinned
+
+
+def remember_pinned(semantic_hash: str) -> None:
+    """The document is kept."""
+    if len(_pinned) > _PINNED_LIMIT:
+        _pinned.clear()
+    _pinned.add((get_settings().database_url, semantic_hash))
+
+
+async def _remember(semantic_hash: str) -> None:
+    remember_pinned(semantic_hash)
 
 
 # Statements made once: to put one together costs more than to send it. A run whose workspace has parked ones takes

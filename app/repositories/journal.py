@@ -7,6 +7,7 @@ append whose lease or number is no longer right changes nothing and raises `Fenc
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -79,7 +80,7 @@ WITH item AS (
   JOIN told ON told.id = said.conversation_id AND NOT told.led
   ON CONFLICT DO NOTHING
 )
-SELECT id, settled, led, ended_at IS NOT NULL AND EXISTS (
+SELECT id, settled, led, ended_at, ended_at IS NOT NULL AND EXISTS (
   SELECT FROM flow_run AS other WHERE other.workspace_id = moved.workspace_id AND other.parked
 ) AS crowded
 FROM moved
@@ -96,7 +97,8 @@ JOIN flow_run AS run ON run.id = item.id AND run.lease_owner = item.owner AND ru
 class Written:
     """`settled`: everybody who waits for the run's end is told. `silenced`: a person leads the conversation, so what
     this append wanted to say was not said. `crowded`: with this run's end a parked one of its workspace may begin.
-    `cancelled` are called runs that shall stop, `used` hashes of the large values of this append.
+    `cancelled` are called runs that shall stop, `used` hashes of the large values of this append, `ended_at` the
+    moment at which the run ended with it, where this try is known to have written it.
     """
 
     settled: bool
@@ -104,6 +106,7 @@ class Written:
     crowded: bool = False
     cancelled: Sequence[UUID] = ()
     used: frozenset[str] = frozenset()
+    ended_at: datetime | None = None
 
 
 class JournalWriter:
@@ -196,7 +199,10 @@ def _values(batch: Sequence[Append], beside: Beside) -> dict[str, str]:
 
 
 def _done(rows: Iterable[Any]) -> dict[UUID, Written]:
-    return {row.id: Written(row.settled, silenced=row.led, crowded=row.crowded) for row in rows}
+    return {
+        row.id: Written(row.settled, silenced=row.led, crowded=row.crowded, ended_at=row.ended_at)
+        for row in rows
+    }
 
 
 def _answers(batch: Sequence[Append], done: Mapping[UUID, Written]) -> list[Written | Exception]:

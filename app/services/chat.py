@@ -32,14 +32,13 @@ _TITLE = 80
 
 class Said(NamedTuple):
     """What became of a message: the run that answers it (None while a person leads the conversation), and how many
-    of the run's messages and live events were there before. `parked`: the run waits for its workspace's turn.
+    of the run's messages and live events were there before.
     """
 
     run_id: UUID | None
     session_id: str
     messages_before: int = 0
     events_before: int = 0
-    parked: bool = False
 
 
 async def say(session: AsyncSession, principal: Principal, asked: ChatRequest, source: str = "chat") -> Said:

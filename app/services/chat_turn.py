@@ -3,11 +3,8 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
-from datetime import datetime
 from typing import Final
 from uuid import UUID
-
-import orjson
 
 from app.core.db import unit_of_work
 from app.core.principal import Principal
@@ -15,11 +12,9 @@ from app.flows.events import LiveEvent
 from app.realtime import follow as reading
 from app.realtime.follow import Ended
 from app.realtime.hub import Listener
-from app.repositories.flow_runs import Answered
 from app.schemas.flow_runs import ChatAnswer, ChatRequest
-from app.services import chat, chat_intake, flow_runs
+from app.services import chat, flow_runs, intake, last_word
 from app.services.chat import Said
-from app.services.chat_intake import Wish
 
 # The word of a run's end comes right behind its last event.
 _BEHIND_S: Final = 0.2
@@ -64,7 +59,7 @@ class Turn:
 
     async def answer(self) -> ChatAnswer:
         """What came of the message so far."""
-        told = _answered(self._ended.told) if self._ended is not None and self._ended.told else None
+        told = last_word.answered(self._ended.told) if self._ended is not None and self._ended.told else None
         return await chat.answer(self._principal, self.said, told)
 
     async def _word(self) -> None:
@@ -86,31 +81,16 @@ async def turn(principal: Principal, asked: ChatRequest, source: str) -> AsyncIt
         def announced(run_id: UUID) -> None:
             expected[run_id] = stack.enter_context(ends.expect(run_id))
 
-        said = await chat_intake.take(Wish(principal, asked, source, announced))
-        if said is None:
+        taken = await intake.take(intake.message(principal, asked, source, announced))
+        if taken is None:
             async with unit_of_work() as session:
                 said = await chat.say(session, principal, asked, source)
                 if said.run_id is not None:
                     announced(said.run_id)
             joined = None
         else:
-            assert said.run_id is not None  # noqa: S101 - what is taken in has a run
+            said = Said(taken.new.run.id, str(taken.new.run.input["session_id"]))
             joined = await stack.enter_async_context(reading.joined(said.run_id)) if asked.stream else None
-            if not said.parked:
-                await chat_intake.ring(said.run_id)
+            if not taken.stored.parked:
+                await intake.ring(taken.new.run.id)
         yield Turn(principal, said, expected.get(said.run_id) if said.run_id else None, joined)
-
-
-def _answered(told: bytes) -> Answered:
-    """What a worker says of a run that ended in one go; see `workers.run_journal`."""
-    found = orjson.loads(told)
-    ended_at = datetime.fromisoformat(found["ended_at"])
-    return Answered(
-        found["status"],
-        found["messages"],
-        found["output"],
-        found["usage"],
-        found["error"],
-        ended_at,
-        [(kind, node, usage, wait) for kind, node, usage, wait in found["steps"]],
-    )

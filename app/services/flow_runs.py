@@ -5,10 +5,10 @@ any transaction.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, aclosing
 from functools import partial
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -439,11 +439,14 @@ def error_in_words(error: Any, locale: str) -> Any:
     return {**error, "message": sentence or error.get("message") or error["code"]}
 
 
+_OF_ROW: Final = tuple(set(RunView.model_fields) & set(FlowRun.model_fields))
+
+
 def run_view(row: FlowRun, locale: str) -> RunView:
     duration_ms = None
     if row.started_at and row.ended_at:
         duration_ms = round((row.ended_at - row.started_at).total_seconds() * 1000, 1)
-    values: Mapping[str, Any] = row.model_dump(include=set(RunView.model_fields))
+    values = {name: getattr(row, name) for name in _OF_ROW}
     computed = {
         "usage": row.usage or {},
         "error": error_in_words(row.error, locale),

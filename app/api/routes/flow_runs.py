@@ -9,11 +9,12 @@ from starlette.responses import Response
 
 from app.api import stream
 from app.api.deps import Caller, Db
+from app.api.direct import DirectRoute
 from app.auth.permissions import require
 from app.core.principal import Principal
 from app.schemas.flow_runs import Replay, RunPage, RunView, StartInline, StartRun, Status, StepView
 from app.schemas.inbox import Word
-from app.services import flow_runs, run_replay
+from app.services import flow_runs, run_replay, run_turn
 
 router = APIRouter(prefix="/api", tags=["runs"])
 _STREAMS: dict[int | str, dict[str, Any]] = {200: {"content": {stream.SSE: {}, stream.NDJSON: {}}}}
@@ -24,19 +25,26 @@ def _source(principal: Principal) -> str:
     return "editor" if principal.via == "cookie" else "api"
 
 
-@router.post("/flows/{flow_id}/runs", status_code=201, response_model=RunView)
-async def start_run(flow_id: UUID, body: StartRun, request: Request, caller: Caller) -> Response | RunView:
+async def start_run(flow_id: UUID, body: StartRun, request: Request, caller: Caller) -> Response:
     """Run a flow. `Accept: text/event-stream` (or NDJSON) answers with the run's events instead."""
     require(caller, "runs:write")
     kind = stream.wants(request.headers.get("accept", ""))
-    view = await flow_runs.start(
-        caller,
-        lambda session: flow_runs.queue_stored(
-            session, caller, flow_id, body, _source(caller), stream=bool(kind) or caller.via == "cookie"
-        ),
-        body.wait and not kind,
-    )
-    return stream.events(flow_runs.batches(caller, view.id), kind) if kind else view
+    asked = body.model_copy(update={"wait": False}) if kind else body
+    text = bool(kind) or caller.via == "cookie"
+    view = await run_turn.run(caller, flow_id, asked, _source(caller), stream=text)
+    if kind:
+        return stream.events(flow_runs.batches(caller, view.id), kind)
+    return stream.whole(view, status=201)
+
+
+router.add_api_route(
+    "/flows/{flow_id}/runs",
+    start_run,
+    methods=["POST"],
+    status_code=201,
+    response_model=RunView,
+    route_class_override=DirectRoute,
+)
 
 
 @router.post("/runs", status_code=201, response_model=RunView)

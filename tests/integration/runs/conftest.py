@@ -202,7 +202,7 @@ def chain(*nodes: dict[str, Any], kind: str = "task", **fields: Any) -> dict[str
     return {"schema": "flow/1", "kind": kind, "name": "Test", "nodes": list(nodes), "edges": edges, **fields}
 
 
-async def until(condition: Any, timeout_s: float = 20, pause_s: float = 0.05) -> None:
+async def until(condition: Any, timeout_s: float = 60, pause_s: float = 0.05) -> None:
     """Wait until the condition (a function, or an async one) holds."""
     deadline = time.monotonic() + timeout_s
     while True:
