@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 
 import structlog
+import uvloop
 
 _log = structlog.get_logger()
 Drive = Callable[[str], Awaitable[None]]
@@ -22,7 +23,7 @@ class DriverPool:
     def __init__(self, drive: Drive, services: tuple[Service, ...], close: Service, limit: int) -> None:
         self._drive, self._services, self._close = drive, services, close
         self._room = threading.BoundedSemaphore(limit)
-        self._loop = asyncio.new_event_loop()
+        self._loop = uvloop.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="driver-pool", daemon=True)
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False

@@ -91,7 +91,7 @@ class Runner:
             return
         if not run.seq and run.flow_id:
             news = {"kind": "run", "run_id": str(run.id)}
-            self.sink.news(flow_channel(str(run.flow_id)), orjson.dumps(news))
+            self.sink.news(flow_channel(str(run.flow_id)), orjson.dumps(news), soon=True)
         with self.held.nudges(run) as nudge:
             perform = self._wiring.perform(run, snapshot, self.sink, ring, toll, parts)
             result = await self._interpret(run, snapshot, journal, perform, cancel, nudge)

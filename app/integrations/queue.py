@@ -6,7 +6,7 @@ A message is only a doorbell; PostgreSQL holds what is to be done. `dispatch` is
 # mypy: allow-untyped-calls
 import asyncio
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import lru_cache
 from time import sleep, time
@@ -29,6 +29,7 @@ NAMESPACE: Final = f"{PREFIX}queue"
 _BELL: Final = f"{PREFIX}bell:"
 _HEARTBEAT_MS: Final = 15_000
 _IDLE_S: Final = 1.0
+_ACK_S: Final = 0.1
 _DEAD_TTL_MS: Final = 86_400_000
 _UNPACK_LIMIT: Final = 1_000
 _SENDER: Final = str(uuid4())
@@ -45,6 +46,8 @@ class BellConsumer(dramatiq_redis._RedisConsumer):
     def __init__(self, broker: "BellBroker", queue_name: str, prefetch: int, timeout: int) -> None:
         super().__init__(broker, queue_name, prefetch, timeout)
         self._bell = broker.bell(queue_name)
+        # Kept by the broker, since a lost connection costs a consumer its life.
+        self._done = broker.done.setdefault(queue_name, [])
 
     def ack(self, message: Any) -> None:
         super().ack(message)
@@ -60,24 +63,28 @@ class BellConsumer(dramatiq_redis._RedisConsumer):
         self._bell.clear()
         try:
             room = self.prefetch - self.outstanding_message_count
-            fetched = self.broker.do_fetch(self.queue_name, room) if room > 0 else []
+            fetched = self.broker.fetch(self.queue_name, room, self._done) if room > 0 else []
             self.message_cache = self._hand_over(fetched)
         except redis.ConnectionError as error:
             raise dramatiq.errors.ConnectionClosed(error) from None
         if self.message_cache:
             return super().__next__()
         if len(fetched) < room:
-            self._bell.wait(_IDLE_S)
+            self._bell.wait(_ACK_S if self._done else _IDLE_S)
         return None
 
+    def close(self) -> None:
+        with suppress(RedisError):
+            self.broker.fetch(self.queue_name, 0, self._done)
+
     def _hand_over(self, fetched: list[bytes]) -> list[bytes]:
-        """Give messages of `direct` actors to their functions and acknowledge them together. Returns the others.
+        """Give messages of `direct` actors to their functions. Returns the others.
 
         Such an actor only puts its work somewhere: a worker thread would cost more than that. It may block, which
-        keeps this worker from taking more.
+        keeps this worker from taking more. The acknowledgement goes with the next fetch, so that it costs no round
+        trip while the work begins; if it is lost, the message comes twice, as any may.
         """
         others: list[bytes] = []
-        done: list[str] = []
         for data in fetched:
             message = dramatiq.Message.decode(data)
             act = self.broker.direct.get(message.actor_name)
@@ -85,14 +92,12 @@ class BellConsumer(dramatiq_redis._RedisConsumer):
                 others.append(data)
                 continue
             act(*message.args, **message.kwargs)
-            done.append(message.options["redis_message_id"])
-        if done:
-            self.broker.acknowledge(self.queue_name, done)
+            self._done.append(message.options["redis_message_id"])
         return others
 
 
 class BellBroker(dramatiq_redis.RedisBroker):
-    """Checks for messages of dead workers with every command, since with a bell there are few of them."""
+    """Checks for messages of dead workers with every fetch, since with a bell there are few of them."""
 
     def __init__(self, url: str) -> None:
         super().__init__(
@@ -105,6 +110,7 @@ class BellBroker(dramatiq_redis.RedisBroker):
         )
         self._url = url
         self.direct: dict[str, Callable[..., None]] = {}
+        self.done: dict[str, list[str]] = {}
         self._bells: dict[str, threading.Event] = {}
         self._listener: threading.Thread | None = None
 
@@ -112,16 +118,23 @@ class BellBroker(dramatiq_redis.RedisBroker):
     def consumer_class(self) -> type[BellConsumer]:
         return BellConsumer
 
-    def acknowledge(self, queue_name: str, message_ids: Sequence[str]) -> None:
-        """As the broker's own `do_ack` for each, in one round trip."""
+    def fetch(self, queue_name: str, room: int, done: list[str]) -> list[bytes]:
+        """As the broker's own `do_ack` for each that is `done` and then `do_fetch`, in one round trip. Empties `done`
+        when that has worked.
+        """
         pipeline = self.client.pipeline(transaction=False)
-        for message_id in message_ids:
+        for message_id in done:
             pipeline.evalsha(_sha(), 1, *_arguments("ack", queue_name, self.broker_id, message_id))
+        if room:
+            pipeline.evalsha(_sha(), 1, *_arguments("fetch", queue_name, self.broker_id, room, maintain=True))
         try:
-            pipeline.execute()
+            answers: list[Any] = pipeline.execute() if done or room else []
         except NoScriptError:
-            for message_id in message_ids:
+            for message_id in done:
                 self.do_ack(queue_name, message_id)
+            answers = [self.do_fetch(queue_name, room)] if room else []
+        done.clear()
+        return list(answers[-1]) if room else []
 
     def bell(self, queue_name: str) -> threading.Event:
         """The event that is set when a message may have come. Starts listening on first use."""
@@ -202,10 +215,12 @@ async def _push(messages: list[tuple[str, bytes]]) -> None:
             await connection.script_load(_DISPATCH.decode())
 
 
-def _arguments(command: str, queue_name: str, broker_id: str, *rest: Any) -> tuple[Any, ...]:
-    """As `RedisBroker._dispatch` builds them: keys, command, time, queue, sender, timeouts, no maintenance."""
-    head = (NAMESPACE, command, int(time() * 1000), queue_name, broker_id, _HEARTBEAT_MS, _DEAD_TTL_MS, 0)
-    return (*head, _UNPACK_LIMIT, *rest)
+def _arguments(
+    command: str, queue_name: str, broker_id: str, *rest: Any, maintain: bool = False
+) -> tuple[Any, ...]:
+    """As `RedisBroker._dispatch` builds them: keys, command, time, queue, sender, timeouts, maintenance."""
+    head = (NAMESPACE, command, int(time() * 1000), queue_name, broker_id, _HEARTBEAT_MS, _DEAD_TTL_MS)
+    return (*head, int(maintain), _UNPACK_LIMIT, *rest)
 
 
 @lru_cache(maxsize=1)

@@ -20,6 +20,7 @@ NUDGES: Final = f"{PREFIX}runs:nudge"
 _KEEP_MS: Final = 24 * 3600 * 1000
 _KEEP_ENDED_MS: Final = 5 * 60 * 1000
 _ENTRY: Final = 100
+_SOON_S: Final = 0.02
 _LAST: Final = {"run.succeeded", "run.failed", "run.cancelled"}
 # One entry and its message carry the same id, so a reader that joins in between sees each batch once.
 _ADD: Final = """
@@ -45,12 +46,14 @@ class RedisSink:
         self._pending: dict[str, list[LiveEvent]] = {}
         self._news: list[tuple[str, str | bytes]] = []
         self._task: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._sha = ""
 
     async def publish(self, run_id: str, events: Sequence[LiveEvent]) -> None:
+        """What a run did waits a moment for what follows; text, ends and other news take it along at once."""
         if events:
             self._pending.setdefault(run_id, []).extend(events)
-            self._start()
+            self._start_soon() if events[-1]["type"] not in _LAST else self._start()
 
     def delta(self, run_id: str, node: str, path: str, text: str) -> None:
         """Text of a step while it runs. Pieces that pile up are sent as one."""
@@ -64,17 +67,27 @@ class RedisSink:
             )
         self._start()
 
-    def news(self, channel: str, message: str | bytes) -> None:
-        """A short message that rides along, behind the events published before it."""
+    def news(self, channel: str, message: str | bytes, *, soon: bool = False) -> None:
+        """A short message that rides along, behind the events published before it. One that need only come `soon`
+        waits a moment for what it can ride along with.
+        """
         self._news.append((channel, message))
-        self._start()
+        self._start_soon() if soon else self._start()
 
     async def flush(self) -> None:
         """Wait until everything collected so far is sent."""
+        self._start()
         while self._task is not None and not self._task.done():
             await self._task
 
+    def _start_soon(self) -> None:
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(_SOON_S, self._start)
+
     def _start(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._drain())
 

@@ -42,14 +42,14 @@ WITH item AS (
   SELECT item.run_id, conversation.id
   FROM item JOIN conversation
     ON conversation.flow_id = item.flow_id AND conversation.session_id = item.session_id
-    AND conversation.workspace_id = item.workspace_id
-  WHERE conversation.taken_over_at IS NULL AND NOT EXISTS (
+  WHERE conversation.session_id = ANY(CAST(:sessions AS text[])) AND conversation.taken_over_at IS NULL AND NOT EXISTS (
     SELECT FROM flow_wait
     WHERE keys && ARRAY['reply:' || conversation.id] AND NOT closed AND resolved_at IS NULL
   )
   ORDER BY conversation.id FOR UPDATE OF conversation SKIP LOCKED
 ), gone_on AS (
-  UPDATE conversation SET updated_at = now() FROM known WHERE conversation.id = known.id
+  UPDATE conversation SET updated_at = now()
+  FROM known WHERE conversation.id = known.id AND conversation.session_id = ANY(CAST(:sessions AS text[]))
   RETURNING known.run_id, known.id
 ), begun AS (
   INSERT INTO conversation
@@ -135,6 +135,7 @@ async def store(batch: Sequence[New]) -> dict[UUID, Stored]:
         return {}
     values = {
         "items": _json([_item(new) for new in batch]),
+        "sessions": [new.session_id for new in batch if new.session_id is not None],
         "begun": _json([row_values(new.conversation) for new in batch if new.conversation is not None]),
         "runs": _json([row_values(new.run) for new in batch]),
         "messages": _json([row_values(new.message) for new in batch if new.message is not None]),

@@ -35,6 +35,8 @@ _log = structlog.get_logger()
 _PATIENCE_S = 30.0
 # One statement, so that a plain append is a transaction of one round trip. It holds the runs, then their conversations
 # until the commit, so that nobody takes over between the look and the word. A conversation comes once in a batch.
+# To a bare `status = 'running'` the planner would take the index of running runs, which is full of dead entries. The
+# lists of ids keep a plan good that was made while the tables were empty.
 _APPEND = text("""
 WITH item AS (
   SELECT * FROM json_to_recordset(CAST(:items AS json)) AS item(
@@ -43,13 +45,15 @@ WITH item AS (
   )
 ), held AS (
   SELECT item.* FROM item JOIN flow_run AS run
-    ON run.id = item.id AND run.seq = item.before AND run.lease_owner = item.owner AND run.status = 'running'
+    ON run.id = item.id AND run.seq = item.before AND run.lease_owner = item.owner AND run.status || '' = 'running'
+  WHERE run.id = ANY(CAST(:ids AS uuid[]))
   FOR NO KEY UPDATE OF run
 ), told AS (
   UPDATE conversation SET updated_at = now(),
     state = CASE WHEN held.state IS NULL THEN conversation.state
       ELSE CAST(CAST(conversation.state AS jsonb) || CAST(held.state AS jsonb) AS json) END
-  FROM held WHERE conversation.id = held.conversation_id
+  FROM held
+  WHERE conversation.id = held.conversation_id AND conversation.id = ANY(CAST(:conversations AS uuid[]))
   RETURNING conversation.id, conversation.taken_over_at IS NOT NULL AND held.frees IS NOT TRUE AS led
 ), moved AS (
   UPDATE flow_run AS run SET
@@ -67,7 +71,7 @@ WITH item AS (
       WHERE next.conversation_id = run.conversation_id AND next.status = 'queued'
     )
   FROM held LEFT JOIN told ON told.id = held.conversation_id
-  WHERE run.id = held.id
+  WHERE run.id = held.id AND run.id = ANY(CAST(:ids AS uuid[]))
   RETURNING run.id, run.settled, run.workspace_id, run.ended_at, coalesce(told.led, false) AS led
 ), stored AS (
   INSERT INTO flow_run_event (run_id, seq, event)
@@ -190,8 +194,10 @@ def _turns(batch: Sequence[Append]) -> list[list[Append]]:
     return turns
 
 
-def _values(batch: Sequence[Append], beside: Beside) -> dict[str, str]:
+def _values(batch: Sequence[Append], beside: Beside) -> dict[str, Any]:
     return {
+        "ids": [item.run_id for item in batch],
+        "conversations": [item.speaks_in for item in batch if item.speaks_in is not None],
         "items": appends.items(batch, beside),
         "events": appends.events(batch, beside),
         "messages": appends.messages(batch),
