@@ -6,6 +6,7 @@ The actor is a doorbell. Everything here may happen twice; the lease and the jou
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -17,9 +18,12 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from app.core import clock, jobs
 from app.core.db import unit_of_work
 from app.core.settings import WorkerSettings
+from app.flows.attempts import error_value
 from app.flows.drive import DriveResult, Fenced, drive
-from app.flows.node_type import ErrorKind
-from app.flows.ports import Perform
+from app.flows.events import ErrorValue
+from app.flows.node_type import ErrorKind, NodeError
+from app.flows.ports import Perform, Unstorable
+from app.flows.storable import DEEPEST
 from app.integrations import queue
 from app.models.flow_runs import FlowRun
 from app.realtime.publish import CANCELS, ENDED, NUDGES, RedisSink, flow_channel
@@ -30,7 +34,7 @@ from app.repositories.leases import Claimed
 from app.services import flow_runs, snapshots
 from app.services.snapshots import Snapshot
 from workers.held import Held
-from workers.run_journal import RunJournal, run_started
+from workers.run_journal import Event, RunJournal, hollow, run_started
 from workers.spread import acts_as
 from workers.wiring import Wiring
 
@@ -84,17 +88,27 @@ class Runner:
         started = run_started(run, snapshot, remembered)
         toll = self._wiring.toll(run, snapshot)
         parts: dict[tuple[str, str], list[FlowRun]] = {}
-        journal = RunJournal(self._writer, run, snapshot, started, ring, self._let_go, toll, parts)
+
+        def journal_of(run: Claimed, started: Event) -> RunJournal:
+            return RunJournal(self._writer, run, snapshot, started, ring, self._let_go, toll, parts)
+
         if run.attempts > ATTEMPTS:
-            await self._fail(run, journal)
-            await self._after_end(run, journal)
+            await self._fail(run, journal_of(run, hollow(started)), crashed(run.attempts - 1))
             return
+        journal = journal_of(run, started)
         if not run.seq and run.flow_id:
             news = {"kind": "run", "run_id": str(run.id)}
             self.sink.news(flow_channel(str(run.flow_id)), orjson.dumps(news), soon=True)
         with self.held.nudges(run) as nudge:
             perform = self._wiring.perform(run, snapshot, self.sink, ring, toll, parts)
-            result = await self._interpret(run, snapshot, journal, perform, cancel, nudge)
+            try:
+                result = await self._interpret(run, snapshot, journal, perform, cancel, nudge)
+            except Unstorable as error:
+                # Anew: the append that came to nothing has left its traces in this journal.
+                await self._fail(
+                    run, journal_of(replace(run, seq=journal.seq), hollow(started)), unstorable(error)
+                )
+                return
         if result.status == "waiting":
             await self._rest(run, journal)
         else:
@@ -163,22 +177,20 @@ class Runner:
         if journal.crowded:
             await self._made_room(run.workspace_id)
 
-    async def _fail(self, run: Claimed, journal: RunJournal) -> None:
-        """End a run that took down its worker again and again."""
+    async def _fail(self, run: Claimed, journal: RunJournal, error: ErrorValue) -> None:
+        """End a run that nobody can drive on."""
         events = await journal.load(str(run.id))
-        error = {
-            "kind": str(ErrorKind.BUG),
-            "code": "run.crashed_repeatedly",
-            "message": "",
-            "retryable": False,
-            "attempts": run.attempts - 1,
-            "node": None,
-            "context": {"attempts": run.attempts - 1},
-        }
         at = clock.now().isoformat()
-        stopped = {"type": "run.stopped", "outcome": "failed", "node": None, "message": "", "error": error}
-        ended = {"type": "run.failed", "output": None, "error": error, "usage": {}}
+        stopped: Event = {
+            "type": "run.stopped",
+            "outcome": "failed",
+            "node": None,
+            "message": "",
+            "error": error,
+        }
+        ended: Event = {"type": "run.failed", "output": None, "error": error, "usage": {}}
         await journal.append(str(run.id), len(events), [{**stopped, "at": at}, {**ended, "at": at}])
+        await self._after_end(run, journal)
 
     async def _give_back(self, run: Claimed) -> None:
         """This process stops: let another one have the run at once."""
@@ -188,6 +200,19 @@ class Runner:
             await ring(run.id)
         except (OperationalError, InterfaceError) as error:
             _log.warning("flow_run.not_given_back", run_id=str(run.id), error=type(error).__name__)
+
+
+def crashed(attempts: int) -> ErrorValue:
+    """The error of a run that took down its worker again and again."""
+    return error_value(NodeError(ErrorKind.BUG, "run.crashed_repeatedly", attempts=attempts), None, attempts)
+
+
+def unstorable(error: Unstorable) -> ErrorValue:
+    """The error of a run that cannot record what it did or was given."""
+    fault = NodeError(
+        ErrorKind.INVALID_INPUT, error.code, path=error.path, reason=error.reason, limit=DEEPEST
+    )
+    return error_value(fault, error.node, 1)
 
 
 async def ring(run_id: UUID) -> None:

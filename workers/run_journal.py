@@ -15,6 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.clock import now
 from app.core.db import unit_of_work
 from app.flows.drive import Fenced, Signal
+from app.flows.ports import Unstorable
+from app.flows.storable import fault
 from app.models.conversations import Message
 from app.models.flow_runs import FlowRun, RunStatus
 from app.repositories import waits
@@ -31,6 +33,7 @@ from workers.toll import RunToll
 
 Event = Mapping[str, Any]
 _LONGEST_WORD: Final = 64 * 1024
+_DEEPEST: Final = 240  # of values that were checked, with what stands around them
 _STEPS: Final = ("step.succeeded", "step.waiting")
 _ENDS = {
     "run.succeeded": RunStatus.SUCCEEDED,
@@ -71,8 +74,11 @@ class RunJournal:
         self._ended_at: datetime | None = None
 
     async def load(self, run_id: str) -> list[Any]:
-        """Everything stored, or the start that is yet to be stored."""
+        """Everything stored, or the start that is yet to be stored. Raises `Unstorable` for one that cannot be."""
         if self._unsaved:
+            found = fault(self._unsaved[0], deepest=_DEEPEST)
+            if found is not None:
+                raise Unstorable(found.code, None, found.path)
             return list(self._unsaved)
         async with unit_of_work() as session:
             events = await load_events(session, self._run.id)
@@ -80,6 +86,11 @@ class RunJournal:
             raise Fenced(run_id)
         self._waits.take(events)
         return events
+
+    @property
+    def seq(self) -> int:
+        """The number of the last stored event."""
+        return self._seq
 
     async def signals(self) -> list[Signal]:
         """What waiting steps have yet to hear, each signal once."""
@@ -218,6 +229,14 @@ def _in_short(event: Event) -> tuple[Any, ...]:
 
 def _end(event: Event) -> End:
     return End(_ENDS[event["type"]], event["output"], event["error"], event["usage"])
+
+
+def hollow(started: Event) -> Event:
+    """The first event of a run that cannot begin: as it is, or without values that no journal can hold."""
+    if fault(started, deepest=_DEEPEST) is None:
+        return started
+    kept = {name: value for name, value in started.items() if name != "part"}
+    return {**kept, "input": None, "scope": {}, "state": {}}
 
 
 def run_started(run: Claimed, snapshot: Snapshot, remembered: dict[str, Any]) -> dict[str, Any]:

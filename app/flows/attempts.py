@@ -2,25 +2,20 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from operator import is_
 from typing import Any, Final
 
 import structlog
-from pydantic import BaseModel
 
 from app.flows.events import ErrorValue, Event, StepFailed, StepOpened, StepSucceeded, StepWaiting
 from app.flows.node_type import ErrorKind, InnerError, Next, NodeError, Open, Result, Stop, Suspend
 from app.flows.plan import ERROR_PORT, PlannedNode
 from app.flows.ports import Perform, StepRequest
+from app.flows.storable import mended, plain
 
 LONGEST_PAUSE_S: Final = 3_600.0
-# What one step may give, and one variable may hold. The journal's JSON ends at 254 levels, events around it included.
-MOST_VALUES: Final = 1_000_000
-MOST_CHARACTERS: Final = 64 * 1_048_576
-DEEPEST: Final = 200
 _log = structlog.get_logger()
 
 
@@ -127,16 +122,16 @@ def error_value(error: NodeError, node: str | None, attempts: int, place: str = 
     value: ErrorValue = {
         "kind": error.kind.value,
         "code": error.code,
-        "message": str(error.context.get("message", "")),
+        "message": mended(str(error.context.get("message", ""))),
         "retryable": error.kind.retryable,
         "attempts": attempts,
         "node": node,
-        "context": dict(error.context),
+        "context": mended(error.context),
     }
     if error.param is not None:
-        value["param"] = error.param
+        value["param"] = mended(error.param)
     if error.path is not None:
-        value["path"] = error.path
+        value["path"] = mended(error.path)
     if place:
         value["place"] = place
     return value
@@ -175,18 +170,18 @@ def _succeeded(request: StepRequest, result: Next, attempts: int, at: str, taken
         "duration_ms": taken_ms,
     }
     if result.state:
-        event["state"] = {name: plain(value) for name, value in result.state.items()}
+        event["state"] = {name: plain(value, f"state.{name}") for name, value in result.state.items()}
     if result.messages:
-        event["messages"] = [dict(message) for message in result.messages]
+        event["messages"] = plain(list(result.messages), "messages")
     usage = request.bill.usage(result.usage)
     if usage is not None:
         event["usage"] = usage
     if result.tasks:
-        event["tasks"] = [plain(dict(task)) for task in result.tasks]
+        event["tasks"] = [plain(dict(task), "task") for task in result.tasks]
     if result.cached:
         event["cached"] = True
     if result.effects:
-        event["effects"] = [plain(dict(effect)) for effect in result.effects]
+        event["effects"] = [plain(dict(effect), "effect") for effect in result.effects]
     return event
 
 
@@ -194,7 +189,7 @@ def _waiting(request: StepRequest, result: Suspend, at: str) -> StepWaiting:
     """A step that waits again counts on, so that no two of its waits are the same."""
     before = request.wait or {}
     wait: dict[str, Any] = {
-        **plain(result.wait),
+        **plain(result.wait, "wait"),
         "round": before.get("round", 0) + 1,
         "since": before.get("since", at),
     }
@@ -202,7 +197,7 @@ def _waiting(request: StepRequest, result: Suspend, at: str) -> StepWaiting:
         "type": "step.waiting", "node": request.node.id, "path": request.path, "wait": wait, "at": at
     }  # fmt: skip
     if result.messages:
-        event["messages"] = [dict(message) for message in result.messages]
+        event["messages"] = plain(list(result.messages), "messages")
     return event
 
 
@@ -254,40 +249,6 @@ def _stopped(node: str, result: Stop, at: str) -> Event:
         fault = NodeError(ErrorKind.POLICY, "run.stopped", message=result.message)
         error = error_value(fault, node, 1)
     return {
-        "type": "run.stopped", "outcome": result.outcome, "node": node, "message": result.message,
+        "type": "run.stopped", "outcome": result.outcome, "node": node, "message": plain(result.message, "message"),
         "error": error, "at": at,
     }  # fmt: skip
-
-
-def plain(value: Any) -> Any:
-    """JSON of a value that may hold models. Raises `NodeError` for one that is too large or too deep to be stored.
-
-    A value may hold another one many times over; written out it doubles with every round of a loop. So it is counted
-    while it is looked through. What is plain already stays the same object, so that steps which hand on a large value
-    hold it once.
-    """
-    return _copied(value, [MOST_VALUES, MOST_CHARACTERS], DEEPEST)
-
-
-def _copied(value: Any, left: list[int], deeper: int) -> Any:
-    left[0] -= 1
-    if isinstance(value, str):
-        left[1] -= len(value)
-    if left[0] < 0 or left[1] < 0:
-        raise NodeError(
-            ErrorKind.INVALID_INPUT,
-            "step.output_too_large",
-            values=MOST_VALUES,
-            characters=MOST_CHARACTERS,
-        )
-    if isinstance(value, BaseModel):
-        value = value.model_dump(mode="json", by_alias=True)
-    if not isinstance(value, Mapping | list | tuple):
-        return value
-    if not deeper:
-        raise NodeError(ErrorKind.INVALID_INPUT, "step.output_too_deep", limit=DEEPEST)
-    if isinstance(value, Mapping):
-        fields = {name: _copied(each, left, deeper - 1) for name, each in value.items()}
-        return value if type(value) is dict and all(map(is_, fields.values(), value.values())) else fields
-    items = [_copied(each, left, deeper - 1) for each in value]
-    return value if type(value) is list and all(map(is_, items, value)) else items

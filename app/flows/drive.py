@@ -224,7 +224,10 @@ class _Driver:
         if (request.wait or {}).get("kind") != UNKNOWN:
             return await self._performer.events(request)
         if said.get("decision") == "done":
-            return [self._performer.done(request, Next(request.node.main_port, said.get("output")))]
+            try:
+                return [self._performer.done(request, Next(request.node.main_port, said.get("output")))]
+            except NodeError as error:
+                return await self._performer.events(request, refused=error)
         return await self._performer.events(request, refused=_unknown())
 
     async def _compute(self) -> bool:

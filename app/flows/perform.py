@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from app.flows.attempts import plain
 from app.flows.keeping import Keeper, can_keep, key_of, restored, stored
 from app.flows.node_type import Result
 from app.flows.plan import Plan, located
 from app.flows.ports import Perform, StepRequest
+from app.flows.storable import plain
 from app.flows.templates import TemplateError
 
 Bindings = Callable[[StepRequest], Mapping[str, Any]]

@@ -15,6 +15,17 @@ class Fenced(Exception):
     """Another driver has the run. Whoever meets this stops and changes nothing more."""
 
 
+class Unstorable(Exception):
+    """What a run wanted to record cannot be stored: nothing of it is, and trying again would not help.
+
+    `code` says why, `node` and `path` say where, as far as that can be told.
+    """
+
+    def __init__(self, code: str, node: str | None = None, path: str = "", reason: str = "") -> None:
+        self.code, self.node, self.path, self.reason = code, node, path, reason
+        super().__init__(f"{code} {node} {path} {reason}")
+
+
 class Journal(Protocol):
     """The append-only history of runs."""
 
@@ -23,7 +34,7 @@ class Journal(Protocol):
         ...
 
     async def append(self, run_id: str, expected_seq: int, events: Sequence[Event]) -> None:
-        """Write all of `events` after the first `expected_seq`, or none. Raises `Fenced` if there are others."""
+        """Write all of `events` after the first `expected_seq`, or none. Raises `Fenced` if there are others, and `Unstorable`."""
         ...
 
 

@@ -13,6 +13,7 @@ from redis.exceptions import NoScriptError, RedisError
 
 from app.core.redis import PREFIX, client
 from app.flows.events import LiveEvent
+from app.flows.storable import mended
 
 ENDED: Final = f"{PREFIX}runs:ended"
 CANCELS: Final = f"{PREFIX}runs:cancel"
@@ -57,6 +58,7 @@ class RedisSink:
 
     def delta(self, run_id: str, node: str, path: str, text: str) -> None:
         """Text of a step while it runs. Pieces that pile up are sent as one."""
+        text = mended(text)
         pending = self._pending.setdefault(run_id, [])
         last = pending[-1] if pending else None
         if last and last["type"] == "step.delta" and last.get("node") == node and last.get("path") == path:

@@ -30,6 +30,7 @@ from app.repositories.appends import Append
 from app.repositories.blobs import Beside
 from app.repositories.flow_runs import insert_once
 from app.repositories.grouping import Grouped
+from app.repositories.refusals import refusal, too_much
 
 _log = structlog.get_logger()
 _PATIENCE_S = 30.0
@@ -127,15 +128,21 @@ class JournalWriter:
             try:
                 return await self._once(batch, again)
             except (OperationalError, InterfaceError) as error:
+                if too_much(error):
+                    return await self._apart(batch, error)
                 if asyncio.get_running_loop().time() > deadline:
                     return [error] * len(batch)
                 _log.warning("journal.database_unavailable", runs=len(batch))
                 await asyncio.sleep(pause_s)
                 pause_s, again = min(pause_s * 2, 1.0), True
-            except DBAPIError as error:
-                if len(batch) == 1:
-                    return [error]
-                return [(await self._write([item]))[0] for item in batch]
+            except (DBAPIError, TypeError, ValueError, RecursionError) as error:
+                return await self._apart(batch, error)
+
+    async def _apart(self, batch: Sequence[Append], error: Exception) -> Sequence[Written | Exception]:
+        """What one run makes impossible harms no other."""
+        if len(batch) == 1:
+            return [refusal(batch[0], error)]
+        return [(await self._write([item]))[0] for item in batch]
 
     async def _once(self, batch: Sequence[Append], again: bool) -> Sequence[Written | Exception]:
         """One transaction. `again`: an earlier try may have been committed although its answer was lost."""

@@ -26,6 +26,7 @@ from app.repositories.journal import load_events
 from app.schemas.flow_runs import ChatAnswer, ChatRequest, ChatUsage, ConversationView, MessageView
 from app.services import flow_runs
 from app.services.snapshots import Snapshot
+from app.services.storable import refuse_unstorable
 
 _TITLE = 80
 
@@ -42,7 +43,11 @@ class Said(NamedTuple):
 
 
 async def say(session: AsyncSession, principal: Principal, asked: ChatRequest, source: str = "chat") -> Said:
-    """Store the message and let it be answered: by a person, by a step that waits for a reply, or by a run."""
+    """Store the message and let it be answered: by a person, by a step that waits for a reply, or by a run.
+
+    Raises `NotStorable`, and what `flow_runs.queue_stored` raises.
+    """
+    check(asked)
     conversation = await _conversation(session, principal, asked, source)
     message = new_message(principal, asked, conversation.id)
     said = None
@@ -98,6 +103,11 @@ async def _to_a_run(
     row.input = {**row.input, "message": message}
     row.hold_until = None if settings.on_new_message == "queue" else await _hold(session, settings.debounce_s)
     return Said(await flow_runs.queue(session, principal, row, snapshot, chat=True), conversation.session_id)
+
+
+def check(asked: ChatRequest) -> None:
+    """Raises `NotStorable`."""
+    refuse_unstorable({"message": asked.message, "session_id": asked.session_id}, "body")
 
 
 def new_message(principal: Principal, asked: ChatRequest, conversation_id: UUID) -> Message:

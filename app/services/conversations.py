@@ -12,6 +12,7 @@ from app.repositories.conversations import Conversations, Messages
 from app.schemas.flow_runs import MessageView
 from app.schemas.inbox import GiveBack
 from app.services import inbox
+from app.services.storable import refuse_unstorable
 
 
 class NotTakenOver(Conflict):
@@ -46,7 +47,8 @@ async def messages(session: AsyncSession, principal: Principal, conversation_id:
 async def say_as_person(
     session: AsyncSession, principal: Principal, conversation_id: UUID, text: str
 ) -> MessageView:
-    """Raises `NotTakenOver` while the flow leads the conversation."""
+    """Raises `NotTakenOver` while the flow leads the conversation, `NotStorable`."""
+    refuse_unstorable(text, "body.text")
     row = await _locked(session, principal, conversation_id)
     if row.taken_over_at is None:
         raise NotTakenOver(id=str(conversation_id))

@@ -37,6 +37,7 @@ from app.services import snapshots
 from app.services.flow_documents import in_words
 from app.services.snapshots import Snapshot
 from app.services.steps import steps_of
+from app.services.storable import refuse_unstorable
 
 WAIT_S = 120.0
 _POLL_S = 1.0
@@ -84,7 +85,10 @@ async def queue_stored(
     *,
     stream: bool = False,
 ) -> UUID:
-    """Queue a run of a stored flow. `stream`: someone wants to see text while it comes. Raises `NotFound`, `FlowHasProblems`, `InputRefused`."""
+    """Queue a run of a stored flow. `stream`: someone wants to see text while it comes.
+
+    Raises `NotFound`, `FlowHasProblems`, `InputRefused`, `NotStorable`.
+    """
     snapshot, version = await choose(session, principal, flow_id, asked.draft)
     row = FlowRun(
         workspace_id=principal.workspace_id,
@@ -152,6 +156,7 @@ async def queue_once(session: AsyncSession, row: FlowRun, snapshot: Snapshot) ->
     if snapshot.errors:
         found = in_words(snapshot.errors, "en")
         raise FlowHasProblems(problems=[problem.model_dump() for problem in found])
+    refuse_unstorable(row.input, "input")
     await pin(session, snapshot.hash, snapshot.document)
     row.created_at = row.rung_at = now()
     if await insert_once(session, row):
@@ -187,6 +192,7 @@ def ready_to_run(snapshot: Snapshot, run_input: Any, locale: str, chat: bool = F
     trigger = snapshot.trigger(chat)
     if trigger is None:
         raise NoTrigger(type="trigger.chat" if chat else "trigger.call")
+    refuse_unstorable(run_input, "input")
     faults = sorted(snapshot.inputs.iter_errors(run_input), key=lambda fault: list(map(str, fault.path)))
     if faults:
         fields = [
@@ -331,6 +337,7 @@ async def listens(session: AsyncSession, principal: Principal, run_id: UUID) -> 
 
 async def reply(session: AsyncSession, principal: Principal, run_id: UUID, text: str) -> RunView:
     """Answer a run's own question. Raises `NotListening` when no step of it waits for a reply."""
+    refuse_unstorable(text, "body.text")
     row = await FlowRuns(session, principal.workspace_id).get(run_id)
     signal = {"kind": "event", "source": "reply", "value": {"message": text}}
     key = reply_key(row.conversation_id, row.id)

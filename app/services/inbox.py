@@ -21,6 +21,7 @@ from app.repositories import waits
 from app.repositories.flow_runs import FlowRuns
 from app.repositories.waits import INBOX, FlowWaits
 from app.schemas.inbox import Decision, GiveBack, GivenAnswer, InboxItem, Outcome, TaskResult
+from app.services.storable import refuse_unstorable
 
 # Why a step was given up, as the journal names it, and what a late answer is told.
 _OVER: Final = {
@@ -76,6 +77,7 @@ async def item(session: AsyncSession, principal: Principal, wait_id: UUID) -> In
 
 async def decide(session: AsyncSession, principal: Principal, wait_id: UUID, said: Decision) -> InboxItem:
     """Approve or reject. The run goes on once the quorum has decided."""
+    refuse_unstorable(dict(said), "body")
     row, run = await _held(session, principal, wait_id, "approval")
     if said.decision == "approved":
         _check_form(row.data.get("form"), said.form)
@@ -100,6 +102,7 @@ async def decide(session: AsyncSession, principal: Principal, wait_id: UUID, sai
 async def finish_task(
     session: AsyncSession, principal: Principal, wait_id: UUID, said: TaskResult
 ) -> InboxItem:
+    refuse_unstorable(dict(said), "body")
     row, run = await _held(session, principal, wait_id, "task")
     value = {"kind": "answer", "id": str(row.id), "result": said.result, "note": said.note}
     row.answers = [*row.answers, _answer(principal, "done", said.note)]
@@ -110,6 +113,7 @@ async def finish_task(
 
 async def deliver(session: AsyncSession, principal: Principal, kind: str, event: Any) -> list[UUID]:
     """Tell an event to every step of the workspace that waits for its kind. Returns the runs that hear it."""
+    refuse_unstorable(event, "body.event")
     signal = {"kind": "event", "source": kind, "value": event}
     told = await waits.deliver(session, principal.workspace_id, [f"{kind}:{principal.workspace_id}"], signal)
     for run_id in told:
@@ -119,6 +123,7 @@ async def deliver(session: AsyncSession, principal: Principal, kind: str, event:
 
 async def give_back(session: AsyncSession, principal: Principal, wait_id: UUID, said: GiveBack) -> InboxItem:
     """Give a conversation back to its flow."""
+    refuse_unstorable(dict(said), "body")
     row, run = await _held(session, principal, wait_id, "takeover")
     value = {"kind": "answer", "returned_by": principal.name or principal.email, "note": said.note}
     row.answers = [*row.answers, _answer(principal, "returned", said.note)]
@@ -128,6 +133,7 @@ async def give_back(session: AsyncSession, principal: Principal, wait_id: UUID, 
 
 async def say_outcome(session: AsyncSession, principal: Principal, wait_id: UUID, said: Outcome) -> InboxItem:
     """Say what came of a step that was cut off while it acted on the world."""
+    refuse_unstorable(dict(said), "body")
     row, run = await _held(session, principal, wait_id, "unknown")
     value = {"kind": "answer", "decision": said.decision, "output": said.output}
     row.answers = [*row.answers, _answer(principal, said.decision, said.note)]

@@ -12,6 +12,8 @@ from typing import Final
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+
 from app.core import jobs
 from app.core.principal import Principal
 from app.core.settings import get_settings
@@ -60,6 +62,7 @@ def message(principal: Principal, asked: ChatRequest, source: str, announced: Ca
     draft = flow_runs.wants_draft(principal, asked.draft)
 
     def make(snapshot: Snapshot) -> New | None:
+        chat.check(asked)
         if snapshot.flow.settings.conversation.on_new_message != "queue":
             return None
         begun = chat.new_conversation(principal, asked, source)
@@ -124,6 +127,18 @@ async def ring(run_id: UUID) -> None:
 
 
 async def _take(batch: Sequence[Wish]) -> Sequence[Taken | Exception | None]:
+    """What one caller's values make impossible is no matter of the others."""
+    try:
+        return await _take_together(batch)
+    except (OperationalError, InterfaceError):
+        raise
+    except (DBAPIError, TypeError, ValueError) as error:
+        if len(batch) == 1:
+            return [error]
+    return [(await _take([wish]))[0] for wish in batch]
+
+
+async def _take_together(batch: Sequence[Wish]) -> Sequence[Taken | Exception | None]:
     answers: list[Taken | Exception | None] = [None] * len(batch)
     open_ = dict(enumerate(batch))
     seen: set[tuple[UUID, str]] = set()

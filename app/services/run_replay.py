@@ -17,6 +17,7 @@ from app.repositories.flow_runs import FlowRuns, insert_once
 from app.repositories.journal import begin_with, load_events
 from app.schemas.flow_runs import Replay, RunView
 from app.services import flow_runs
+from app.services.storable import refuse_unstorable
 
 _OF_THE_FIRST_RUN = ("messages", "usage", "effects", "tasks", "over")
 
@@ -41,6 +42,7 @@ class OnlyAPart(Conflict):
 
 async def replay(session: AsyncSession, principal: Principal, run_id: UUID, asked: Replay) -> RunView:
     """Queue a new run beside the old one, pinned to the same version. Raises `NotFound`, `UnknownNode`, `NotOver`."""
+    refuse_unstorable({"input": asked.input, "outputs": asked.outputs}, "body")
     runs = FlowRuns(session, principal.workspace_id)
     source = await runs.get(run_id)
     if asked.resume and source.ended_at is None:

@@ -14,11 +14,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.ids import WorkspaceId
 from app.errors import Denied, NotFound, Unauthenticated
 from app.flows.document import Node
+from app.flows.storable import DEEPEST
 from app.models.flow_runs import FlowRun
 from app.repositories.flow_runs import Triggered, triggered
 from app.repositories.journal import load_events
 from app.services import credentials, flow_runs, snapshots
 from app.services.snapshots import Snapshot
+from app.services.storable import NotStorable
 
 _TYPE: Final = "trigger.webhook"
 # What proves who calls, or belongs to one hop, is no business of the flow.
@@ -150,3 +152,5 @@ def _body(incoming: Incoming) -> Any:
         return json.loads(text)
     except ValueError:
         return text
+    except RecursionError:
+        raise NotStorable("value.too_deep", path="input.body", limit=DEEPEST) from None
