@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, Column, Index
+from sqlalchemy import JSON, BigInteger, Column, Identity, Index
 from sqlalchemy import text as sql
 from sqlmodel import Field, SQLModel
 
@@ -34,7 +34,9 @@ class FlowRun(WorkspaceRow, table=True):
     before `hold_until`. A run is `parked` while its workspace has as many under way as it may: nobody rings for it until
     one of those ends. Since `details_removed_at` the run has no journal any more. `blobs` says by column which large
     parts of `input`, `scope`, `options`, `output`, `error` and `messages` stand in the table `blob`. A replay names the
-    run it was forked from and the node it begins at ("" where it took up everything recorded).
+    run it was forked from and the node it begins at ("" where it took up everything recorded). `place` is the order in which
+    runs were taken in: the database gives it as a run is stored, whatever clock its id is from. Whoever stores a run of
+    a conversation holds the conversation, so that none is stored later with a lower place.
     """
 
     __tablename__ = "flow_run"
@@ -65,6 +67,7 @@ class FlowRun(WorkspaceRow, table=True):
         Index(
             "ix_flow_run_active_conversation",
             "conversation_id",
+            "place",
             postgresql_where=sql("status IN ('queued', 'running', 'waiting')"),
         ),
     )
@@ -102,6 +105,7 @@ class FlowRun(WorkspaceRow, table=True):
     lease_until: datetime | None = moment(nullable=True)
     attempts: int = 0
     seq: int = 0
+    place: int | None = Field(default=None, sa_column=Column(BigInteger, Identity(), nullable=False))
     settled: bool = False
     hold_until: datetime | None = moment(nullable=True)
     parked: bool = False

@@ -19,11 +19,19 @@ class Conversations(WorkspaceRepository[Conversation]):
     missing = "conversation.not_found"
 
     async def locked(self, flow_id: UUID, session_id: str) -> Conversation | None:
-        """The conversation, held until the end of the transaction: runs of one conversation get ids in order."""
+        """The conversation, held until the end of the transaction: its runs get their places in order."""
         query = self.rows().where(
             col(Conversation.flow_id) == flow_id, col(Conversation.session_id) == session_id
         )
         return await self.session.scalar(query.with_for_update())
+
+    async def hold(self, conversation_id: UUID) -> None:
+        """Hold a conversation as `locked` does. Raises `NotFound`."""
+        query = select(col(Conversation.id)).where(
+            col(Conversation.workspace_id) == self.workspace_id, col(Conversation.id) == conversation_id
+        )
+        if await self.session.scalar(query.with_for_update()) is None:
+            raise NotFound(self.missing, session_id=str(conversation_id))
 
     async def create(self, row: Conversation) -> Conversation:
         """Store a new conversation; where another request was first, that one, locked."""
@@ -63,7 +71,7 @@ class Conversations(WorkspaceRepository[Conversation]):
             col(FlowRun.conversation_id) == conversation_id,
             *conditions,
         )
-        row = await self.session.scalar(query.order_by(col(FlowRun.id).desc()).limit(1).with_for_update())
+        row = await self.session.scalar(query.order_by(col(FlowRun.place).desc()).limit(1).with_for_update())
         if row is not None:
             await blobs.fill(self.session, [row])
         return row

@@ -217,7 +217,8 @@ _INSERT_RUN = (
 async def insert_once(session: AsyncSession, row: FlowRun) -> bool:
     """Store a run whose id follows from its parent's step; a repeat changes nothing. Returns whether to ring for it."""
     values = row_values(row)
-    values.pop("parked", None)
+    for given in ("parked", "place"):  # by the database
+        values.pop(given, None)
     beside = blobs.beside_new_row(values)
     parked = await session.scalar(_INSERT_RUN, values | {"crowd": row.workspace_id})
     if beside:

@@ -25,7 +25,7 @@ LEFT JOIN flow_version AS version ON version.flow_id = flow.id AND version.numbe
 """)
 # A run is stored only if its flow is still what the caller took it to be. A conversation that somebody else holds is
 # left out, so that one slow caller keeps nobody waiting. The message of a known conversation goes to that one, so
-# what was made for a new one is told its id.
+# what was made for a new one is told its id. The run gets its place while the conversation is held, whatever its row says.
 _STORE = text("""
 WITH item AS (
   SELECT item.*, CASE WHEN item.draft THEN NULL ELSE version.number END AS version, EXISTS (
@@ -61,7 +61,7 @@ WITH item AS (
   UNION ALL SELECT item.run_id, begun.id FROM item JOIN begun ON begun.id = item.conversation_id
   UNION ALL SELECT run_id, NULL FROM item WHERE conversation_id IS NULL
 ), run AS (
-  INSERT INTO flow_run
+  INSERT INTO flow_run OVERRIDING USER VALUE
   SELECT made.*
   FROM json_populate_recordset(CAST(NULL AS flow_run), CAST(:runs AS json)) AS given
   JOIN talk ON talk.run_id = given.id

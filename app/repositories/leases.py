@@ -35,7 +35,7 @@ WITH asked AS (
     AND (run.hold_until IS NULL OR run.hold_until <= clock_timestamp())
     AND NOT EXISTS (
       SELECT FROM flow_run AS earlier
-      WHERE earlier.conversation_id = run.conversation_id AND earlier.id < run.id
+      WHERE earlier.conversation_id = run.conversation_id AND earlier.place < run.place
         AND earlier.status IN ('queued', 'running', 'waiting')
     )
 ), busy AS (
@@ -151,7 +151,7 @@ WHERE id = :id
 RETURNING status
 """)
 _NEXT_IN_CONVERSATION = text("""
-SELECT id FROM flow_run WHERE conversation_id = :id AND status = 'queued' ORDER BY id LIMIT 1
+SELECT id FROM flow_run WHERE conversation_id = :id AND status = 'queued' ORDER BY place LIMIT 1
 """)
 _CANCEL = text("""
 WITH RECURSIVE family AS (

@@ -28,6 +28,7 @@ from app.realtime import follow as reading
 from app.realtime.hub import Listener
 from app.realtime.publish import CANCELS, tell
 from app.repositories import leases
+from app.repositories.conversations import Conversations
 from app.repositories.flow_runs import DEAD as DEAD
 from app.repositories.flow_runs import FlowRuns, RunnableFlows, insert_once, pin
 from app.repositories.journal import load_events
@@ -90,6 +91,8 @@ async def queue_stored(
     Raises `NotFound`, `FlowHasProblems`, `InputRefused`, `NotStorable`.
     """
     snapshot, version = await choose(session, principal, flow_id, asked.draft)
+    if asked.conversation_id is not None:
+        await Conversations(session, principal.workspace_id).hold(asked.conversation_id)
     row = FlowRun(
         workspace_id=principal.workspace_id,
         flow_id=flow_id,
