@@ -33,9 +33,9 @@ from app.repositories.journal import JournalWriter
 from app.repositories.leases import Claimed
 from app.services import flow_runs, snapshots
 from app.services.snapshots import Snapshot
+from workers import spread
 from workers.held import Held
 from workers.run_journal import Event, RunJournal, hollow, run_started
-from workers.spread import acts_as
 from workers.wiring import Wiring
 
 ATTEMPTS = 5
@@ -85,7 +85,8 @@ class Runner:
 
     async def _drive(self, run: Claimed, cancel: asyncio.Event) -> None:
         snapshot, remembered = await self._pinned(run)
-        started = run_started(run, snapshot, remembered)
+        left = await spread.budget(run) if "part" in run.options and not run.seq else None
+        started = run_started(run, snapshot, remembered, left)
         toll = self._wiring.toll(run, snapshot)
         parts: dict[tuple[str, str], list[FlowRun]] = {}
 
@@ -136,7 +137,7 @@ class Runner:
             cancel=cancel,
             signals=journal.signals,
             nudge=nudge,
-            acts_as=str(acts_as(run)),
+            acts_as=str(spread.acts_as(run)),
         )
 
     async def _pinned(self, run: Claimed) -> tuple[Snapshot, dict[str, Any]]:

@@ -239,10 +239,13 @@ def hollow(started: Event) -> Event:
     return {**kept, "input": None, "scope": {}, "state": {}}
 
 
-def run_started(run: Claimed, snapshot: Snapshot, remembered: dict[str, Any]) -> dict[str, Any]:
-    """The first event of a journal."""
+def run_started(
+    run: Claimed, snapshot: Snapshot, remembered: dict[str, Any], budget: int | None = None
+) -> dict[str, Any]:
+    """The first event of a journal. `budget` is how many steps are left to a part of a map."""
     part = run.options.get("part")
     if part:
+        part = part if budget is None else {**part, "budget": budget}
         first = {"trigger": run.trigger, "input": run.input, "scope": run.scope, "state": part["variables"]}
         return {"type": "run.started", **first, "at": part["started_at"], "part": part}
     return {

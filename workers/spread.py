@@ -4,8 +4,10 @@ A part acts as the run whose map it is: paths, names, idempotency keys and ids o
 have had there.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from math import inf
 from typing import Any, Final
 from uuid import UUID, uuid5
 
@@ -15,8 +17,8 @@ from app.flows.node_type import ErrorKind, InnerError, Next, NodeError, Open, Su
 from app.flows.ports import StepRequest
 from app.flows.run_state import NO_USAGE
 from app.models.flow_runs import FlowRun, RunStatus
-from app.repositories.flow_runs import PartEnd, parts_of
 from app.repositories.leases import Claimed
+from app.repositories.parts import PartEnd, parts_of, steps_of_parts
 from app.repositories.waits import SPREAD
 
 SOURCE: Final = "part"
@@ -67,6 +69,7 @@ def parts(
         "names": {name: scope[name] for name in _NAMES if name in scope},
         "variables": dict(scope["state"]),
         "started_at": scope["run"]["started_at"],
+        "budget": request.steps_left,
     }
     made = [{**common, "first": first, "items": items[first : first + size]} for first in firsts]
     shared = {"budgets": [{"run": payer, "limit": limit} for payer, limit in budgets]} if budgets else {}
@@ -98,21 +101,44 @@ def _row(run: Claimed, request: StepRequest, options: Mapping[str, Any]) -> Flow
     )
 
 
+async def budget(run: Claimed) -> int | None:
+    """How many steps are left to a part that begins: what its map's other parts took by now is gone. Parts that go at
+    once know nothing of each other, so together they may go beyond it; the run whose map it is fails then.
+    """
+    part = run.options["part"]
+    if "budget" not in part or run.parent_run_id is None:
+        return None
+    async with unit_of_work() as session:
+        ends = await steps_of_parts(session, run.parent_run_id, part["container"], part["path"])
+    return int(part["budget"]) - ends
+
+
 async def gathered(run: Claimed, request: StepRequest) -> Next:
-    """What the map gives back, once its parts are over. Raises what the first failed one failed with.
+    """What the map gives back, once its parts are over. Raises what the lowest item failed with that failed by now.
 
     Parts that are still under way then are stopped with the append of what came of the map.
     """
-    if (request.signal or {}).get("kind") == "due":
-        raise NodeError(ErrorKind.TIMEOUT, "container.timeout", timeout_s=request.node.policy.timeout_s)
     async with unit_of_work() as session:
         ends = await parts_of(session, run.id, request.node.id, request.path)
-    failed = next((end for end in ends if end.status in (RunStatus.FAILED, RunStatus.CANCELLED)), None)
-    if failed is not None:
-        if failed.error:
-            raise InnerError(failed.error)
-        raise NodeError(ErrorKind.CANCELLED, "map.part_cancelled")
-    return _whole(request, ends)
+    usage = {name: sum((end.usage or {}).get(name) or 0 for end in ends) for name in NO_USAGE}
+    request.bill.elsewhere = usage if any(usage.values()) else None
+    request.bill.steps = sum((end.usage or {}).get("steps") or 0 for end in ends)
+    if (request.signal or {}).get("kind") == "due":
+        raise NodeError(ErrorKind.TIMEOUT, "container.timeout", timeout_s=request.node.policy.timeout_s)
+    failed = [end for end in ends if end.status in (RunStatus.FAILED, RunStatus.CANCELLED)]
+    if not failed:
+        return _whole(request, ends)
+    error = min(failed, key=lambda end: _item(request, end.error)).error
+    if error:
+        raise InnerError(error)
+    raise NodeError(ErrorKind.CANCELLED, "map.part_cancelled")
+
+
+def _item(request: StepRequest, error: Mapping[str, Any] | None) -> float:
+    """Which item of the map an error is about; beyond all of them where it is about none."""
+    around = f"{request.path}." if request.path else ""
+    found = re.match(rf"{re.escape(around + request.node.id)}\[(\d+)\]", str((error or {}).get("place", "")))
+    return int(found[1]) if found else inf
 
 
 def _whole(request: StepRequest, ends: list[PartEnd]) -> Next:
@@ -120,6 +146,4 @@ def _whole(request: StepRequest, ends: list[PartEnd]) -> Next:
     errors = sorted(
         (each for end in ends for each in end.output["errors"]), key=lambda each: int(each["index"])
     )
-    usage = {name: sum((end.usage or {}).get(name) or 0 for end in ends) for name in NO_USAGE}
-    output = {"results": [value for _, value in results], "errors": errors}
-    return Next(request.node.main_port, output, usage=usage if any(usage.values()) else None)
+    return Next(request.node.main_port, {"results": [value for _, value in results], "errors": errors})

@@ -50,8 +50,10 @@ class Performer:
             if isinstance(error, InnerError):
                 value = error.value
             failed = by_policy(node, request.path, value, at, taken_ms)
-            if request.bill.calls:
-                failed["usage"] = request.bill.usage(None)
+            if (usage := request.bill.usage(None)) is not None:
+                failed["usage"] = usage
+            if request.bill.steps:
+                failed["steps"] = request.bill.steps
             return [failed]
         return done
 
@@ -176,6 +178,8 @@ def _succeeded(request: StepRequest, result: Next, attempts: int, at: str, taken
     usage = request.bill.usage(result.usage)
     if usage is not None:
         event["usage"] = usage
+    if request.bill.steps:
+        event["steps"] = request.bill.steps
     if result.tasks:
         event["tasks"] = [plain(dict(task), "task") for task in result.tasks]
     if result.cached:

@@ -28,7 +28,8 @@ class ErrorValue(TypedDict):
 class Part(TypedDict):
     """Some items of a map of another run, from the item `first` on: all that this run does.
 
-    `path` is the map's place there. `outer` are the outputs and `names` the names around its body.
+    `path` is the map's place there. `outer` are the outputs and `names` the names around its body. `budget` is how many
+    steps are left to it.
     """
 
     container: str
@@ -39,6 +40,7 @@ class Part(TypedDict):
     on_error: str
     outer: dict[str, Json]
     names: dict[str, Json]
+    budget: NotRequired[int]
 
 
 class RunStarted(TypedDict):
@@ -66,7 +68,7 @@ class StepSucceeded(TypedDict):
     """`error` is set when the policy turned a failure into a default value or the `error` port.
 
     `effects` is what the step of a simulated run would have done, `tasks` what it gave people to do. `cached`: the
-    answer is one that an earlier run left behind.
+    answer is one that an earlier run left behind. `steps` is how many others took that did a part of it.
     """
 
     type: Literal["step.succeeded"]
@@ -80,6 +82,7 @@ class StepSucceeded(TypedDict):
     effects: NotRequired[list[dict[str, Json]]]
     tasks: NotRequired[list[dict[str, Json]]]
     cached: NotRequired[bool]
+    steps: NotRequired[int]
     error: NotRequired[ErrorValue | None]
     over: NotRequired[list[Over]]
     attempts: int
@@ -93,6 +96,7 @@ class StepFailed(TypedDict):
     path: str
     error: ErrorValue
     usage: NotRequired[dict[str, Json] | None]
+    steps: NotRequired[int]
     over: NotRequired[list[Over]]
     started_at: str
     duration_ms: float

@@ -52,7 +52,7 @@ class StepRequest:
 
     `rounds` is how often a loop's body ran already, `sources` whose edges led here. A step that waited has the
     `wait` it recorded and the `signal` that ended it. `bill` is what its model calls cost, `spent_usd` what the run had
-    spent before.
+    spent before, `steps_left` how many steps it may take yet.
     """
 
     run_id: str
@@ -69,6 +69,7 @@ class StepRequest:
     signal: Mapping[str, Any] | None = None
     bill: Bill = field(default_factory=Bill)
     spent_usd: float = 0.0
+    steps_left: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,7 +131,8 @@ class Changes:
 class State:
     """A run so far. `ready` maps each ready step to its place in the order of performing.
 
-    A run that does a `part` of another one's map has its results in `part_output` in the end.
+    A run that does a `part` of another one's map has its results in `part_output` in the end, and a
+    `budget` of steps of its own.
     """
 
     trigger: str | None = None
@@ -148,6 +149,7 @@ class State:
     messages: list[dict[str, Any]] = field(default_factory=list)
     usage: dict[str, Any] = field(default_factory=lambda: dict(NO_USAGE))
     steps: int = 0
+    budget: int | None = None
     stopped: tuple[str, ErrorValue | None] | None = None
     end: Mapping[str, Any] | None = None
     part: StepRef | None = None

@@ -23,7 +23,7 @@ from app.flows.run_state import (
     StepRef,
     inside,
 )
-from app.flows.scope import input_of, scope_of
+from app.flows.scope import input_of, scope_of, steps_left
 
 __all__ = ["Changes", "State", "Status", "StepRef", "advance", "apply", "input_of", "outcome", "ready", "scope_of", "start"]  # fmt: skip
 
@@ -66,7 +66,7 @@ def apply(plan: Plan, state: State, event: Event) -> Changes | None:
 
 def ready(plan: Plan, state: State, running: Collection[StepRef] = ()) -> tuple[StepRef, ...]:
     """Steps to perform beside the `running` ones, in file order, as many as the step budget still allows."""
-    left = max(plan.step_budget - state.steps - len(running), 0)
+    left = max(steps_left(plan, state) - len(running), 0)
     found = sorted(state.ready, key=state.ready.__getitem__) if len(state.ready) > 1 else list(state.ready)
     return tuple([each for each in found if each not in running][:left])
 
@@ -78,7 +78,8 @@ def outcome(plan: Plan, state: State) -> dict[str, Any] | None:
     if state.stopped:
         how, error = state.stopped
         return _end(plan, f"run.{how}", state, error)
-    if state.ready and state.steps >= plan.step_budget:
+    left = steps_left(plan, state)
+    if left < 0 or (state.ready and not left):
         return _end(plan, "run.failed", state, _budget_error(plan))
     if state.ready or state.waits:
         return None
@@ -111,7 +112,7 @@ def _begin_part(plan: Plan, state: State, part: Part, changes: Changes) -> None:
     if state.trigger in part["outer"]:
         state.frames[""].outputs[state.trigger] = part["outer"][state.trigger]
     frame.status[node.id] = Status.OPEN
-    state.part = StepRef(node.id, path)
+    state.part, state.budget = StepRef(node.id, path), part.get("budget")
     state.opened[state.part] = Opened(
         values=part["items"],
         last=None,
@@ -149,6 +150,7 @@ def _step(plan: Plan, state: State, event: Any) -> Changes | None:
         return _open(plan, state, frame, node, event)
     if state.waits.pop(ref, None) is None:
         state.steps += 1
+    state.steps += event.get("steps") or 0
     state.ready.pop(ref, None)
     changes = Changes()
     empty(plan, state, ref, changes, "out_of_time", node.id)
@@ -444,7 +446,12 @@ def _spend(state: State, usage: Mapping[str, Any] | None) -> None:
 def _end(plan: Plan, kind: str, state: State, error: ErrorValue | None) -> dict[str, Any]:
     if state.part is not None:
         output = state.part_output if kind == "run.succeeded" else None
-        return {"type": kind, "output": output, "error": error, "usage": dict(state.usage)}
+        return {
+            "type": kind,
+            "output": output,
+            "error": error,
+            "usage": {**state.usage, "steps": state.steps},
+        }
     names = sorted(state.results, key=lambda name: plan.by_id[name].index)
     results = {name: state.results[name][1] for name in names}
     if kind != "run.succeeded" or not results:

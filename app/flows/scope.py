@@ -46,7 +46,13 @@ def request_for(plan: Plan, state: State, ref: StepRef, run_id: str, now: dateti
         rounds=rounds,
         sources=_sources(plan, frame, node) if node.needs else (),
         spent_usd=state.usage["cost_usd"],
+        steps_left=steps_left(plan, state),
     )
+
+
+def steps_left(plan: Plan, state: State) -> int:
+    """Of the run's budget; below zero where runs that did parts of this one went beyond it together."""
+    return (plan.step_budget if state.budget is None else state.budget) - state.steps
 
 
 def _sources(plan: Plan, frame: Frame, node: PlannedNode) -> tuple[str, ...]:

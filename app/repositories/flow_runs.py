@@ -226,33 +226,6 @@ async def insert_once(session: AsyncSession, row: FlowRun) -> bool:
     return not parked
 
 
-_PARTS = text("""
-SELECT id, status, output, error, usage, blobs FROM flow_run
-WHERE parent_run_id = :id AND parent_node = :node AND parent_path = :path AND source = 'part'
-ORDER BY ended_at
-""")
-
-
-@dataclass(frozen=True, slots=True)
-class PartEnd:
-    """How a part of a spread map stands."""
-
-    status: str
-    output: Any
-    error: Any
-    usage: dict[str, Any] | None
-
-
-async def parts_of(session: AsyncSession, run_id: UUID, node: str, path: str) -> list[PartEnd]:
-    """The parts of a map, those that ended first before the others."""
-    rows = [
-        row._asdict() for row in await session.execute(_PARTS, {"id": run_id, "node": node, "path": path})
-    ]
-    large = [(row["id"], row["blobs"], row) for row in rows if row["blobs"]]
-    await blobs.filled(session, large)
-    return [PartEnd(row["status"], row["output"], row["error"], row["usage"]) for row in rows]
-
-
 _ANSWER = text("""
 SELECT run.status, run.messages, run.output, run.usage, run.error, run.ended_at, run.blobs, (
   SELECT coalesce(json_agg(json_build_array(

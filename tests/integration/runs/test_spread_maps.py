@@ -2,8 +2,8 @@
 
 import asyncio
 import itertools
-from collections import Counter
-from collections.abc import AsyncIterator
+from collections import Counter, OrderedDict
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 from uuid import UUID
 
@@ -17,8 +17,9 @@ from app.core.principal import Principal
 from app.core.settings import get_settings
 from app.embedded.data_dir import free_port
 from app.errors import AppError
+from app.flows.plan import compile
 from app.schemas.flow_runs import Replay, RunView
-from app.services import flow_runs, run_replay
+from app.services import flow_runs, run_replay, snapshots
 from tests.integration.runs.conftest import Model, Workers, node, store, until
 from tests.integration.runs.test_runs import queue_stored
 from workers.run_flow import Runner
@@ -235,3 +236,86 @@ async def test_a_killed_worker_s_parts_are_done_by_the_others(
     ]
     assert {question: model.calls[question] for question in recorded_then} == bought_then
     assert set(model.calls) == {f"number {number}" for number in range(COUNT)}
+
+
+async def test_the_lowest_of_the_items_that_failed_stops_the_map(
+    principal: Principal, runner: Runner
+) -> None:
+    """Also when the part of a higher one ended first."""
+    run_id = await queue_stored(
+        principal, await store(principal, mapped(SET, spread=True)), {"items": LACKING}
+    )
+    await runner.drive(str(run_id))
+    for part in reversed(await queued()):  # none of them is known to the map before all have ended
+        await runner.drive(str(part))
+    async with unit_of_work() as session:
+        order = text("SELECT error->>'place' FROM flow_run WHERE source = 'part' ORDER BY ended_at")
+        ended = list(await session.scalars(order))
+    assert ended[0] != "each[7]"
+    await drive_all(runner)
+    view = await flow_runs.get(principal, run_id)
+    assert (view.status, view.error["node"], view.error["place"]) == ("failed", "made", "each[7]")
+
+
+class TestStepBudget:
+    """What a run may take in steps holds for all parts of its maps together."""
+
+    @pytest.fixture
+    def budget(self, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+        def allow(steps: int) -> None:
+            monkeypatch.setitem(compile.__kwdefaults__, "step_budget", steps)
+
+        monkeypatch.setattr(snapshots, "_known", OrderedDict())
+        return allow
+
+    @pytest.mark.parametrize("on_error", ["fail", "port"])
+    async def test_it_ends_a_run_whose_parts_took_too_many(
+        self, principal: Principal, runner: Runner, budget: Callable[[int], None], on_error: str
+    ) -> None:
+        budget(COUNT)  # enough for each part, not for all
+        document = mapped(SET, spread=True)
+        document["nodes"][1]["policy"] = {"on_error": on_error}
+        done = await run(runner, principal, document, ITEMS)
+        assert (done.status, done.error["code"], done.error["kind"]) == (
+            "failed",
+            "run.step_budget",
+            "budget",
+        )
+        assert done.error["context"]["limit"] == COUNT
+
+    async def test_a_part_that_begins_later_has_what_the_others_left(
+        self, principal: Principal, runner: Runner, budget: Callable[[int], None]
+    ) -> None:
+        budget(60)
+        run_id = await queue_stored(
+            principal, await store(principal, mapped(SET, spread=True)), {"items": ITEMS}
+        )
+        await runner.drive(str(run_id))
+        for part in await queued():
+            await runner.drive(str(part))
+        async with unit_of_work() as session:
+            query = text("SELECT CAST(usage->>'steps' AS int) FROM flow_run WHERE source = 'part'")
+            steps = list(await session.scalars(query))
+        assert sum(steps) <= 60
+        await drive_all(runner)
+        assert (await flow_runs.get(principal, run_id)).error["code"] == "run.step_budget"
+
+    async def test_it_is_enough_where_it_is_for_one_run(
+        self, principal: Principal, runner: Runner, budget: Callable[[int], None]
+    ) -> None:
+        budget(COUNT + 3)
+        for spread in (False, True):
+            done = await run(runner, principal, mapped(SET, spread=spread), ITEMS)
+            assert (done.status, done.error) == ("succeeded", None)
+
+
+async def test_what_parts_spent_is_known_of_a_map_that_failed(
+    principal: Principal, runner: Runner, model: Model
+) -> None:
+    ask = node("ask", "ai.llm", model="demo/echo", prompt="{{ item.n }}")
+    used = {}
+    for spread in (False, True):
+        done = await run(runner, principal, mapped(ask, SET, spread=spread, max_parallel=1), LACKING[:60])
+        assert done.status == "failed"
+        used[spread] = done.usage["prompt_tokens"]
+    assert used[True] >= used[False] > 0
