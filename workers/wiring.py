@@ -28,7 +28,7 @@ from app.repositories.leases import Claimed
 from app.repositories.waits import SPREAD, SUBFLOW
 from app.services import credentials
 from app.services.snapshots import Snapshot
-from workers import spread, sub_runs
+from workers import bounds, spread, sub_runs
 from workers.kept import RunKeeper
 from workers.simulation import Intentions, RecordingChannel, RecordingHttp
 from workers.toll import RunToll, Tolls
@@ -77,6 +77,7 @@ class Wiring:
                 http, channel = RecordingHttp(http, meant), RecordingChannel(channel, meant)
             return {"llm": llm, "http": http, "channel": channel, "emit": emit}
 
+        remembered = snapshot.conversation_variables() if run.conversation_id else frozenset()
         tested = "answers" in run.options
         keeper = None if tested else RunKeeper(run)
         inner = make_perform(snapshot.plan, bindings, simulate=run.simulate, keeper=keeper)
@@ -89,6 +90,7 @@ class Wiring:
                 return await spread.gathered(run, request)
             intentions.begin(*step)
             result = intentions.told(*step, await inner(request))
+            bounds.check(result, remembered)
             if isinstance(result, Open) and spread.may_spread(run, result):
                 waiting, parts[step] = spread.parts(run, toll.budgets, request, result)
                 return waiting

@@ -1,7 +1,7 @@
 """Takes runs in: what concurrent callers ask for is stored by one statement.
 
 Whatever is not plain (a burst that is merged, a step that waits for a reply, a person who leads, a flow this process
-has not met) takes the long way of `chat.say` and `flow_runs.queue_stored`.
+has not met, an input of which parts stand beside the run) takes the long way of `chat.say` and `flow_runs.queue_stored`.
 """
 
 import asyncio
@@ -71,7 +71,7 @@ def message(principal: Principal, asked: ChatRequest, source: str, announced: Ca
         flow_runs.prepare(principal, run, snapshot, chat=True)
         said = chat.new_message(principal, asked, begun.id)
         said.run_id = run.id
-        return New(run, draft, begun, said, asked.session_id)
+        return New(run, draft, begun, said, asked.session_id) if rows.is_small(run) else None
 
     return Wish(principal, asked.flow_id, draft, make, announced, asked.session_id)
 

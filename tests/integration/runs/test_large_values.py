@@ -1,5 +1,6 @@
 """Values of megabytes: stored once, whole for whoever reads them, small in rows and in Redis."""
 
+import asyncio
 from typing import Any
 from uuid import UUID
 
@@ -11,9 +12,9 @@ from app.core.principal import Principal
 from app.core.redis import client
 from app.realtime.publish import run_channel
 from app.repositories.journal import load_events
-from app.schemas.flow_runs import Replay, StartRun
+from app.schemas.flow_runs import ChatRequest, Replay, StartRun
 from app.services import flow_runs, flow_tests, run_replay
-from tests.integration.runs.conftest import Workers, chain, node, store, until
+from tests.integration.runs.conftest import Workers, chain, node, say, store, until
 from tests.integration.runs.test_runs import queue_stored, run
 
 MEGABYTE = [{"n": number, "text": "ё" * 40} for number in range(10_000)]
@@ -162,3 +163,80 @@ async def test_a_step_that_gives_back_too_much_fails_where_it_is(
         "step.output_too_large",
         "many",
     )
+
+
+async def test_long_chat_messages_taken_in_together_stand_beside_too(
+    principal: Principal, workers: Workers
+) -> None:
+    document = chain(
+        node("message", "trigger.chat"),
+        node("reply", "channel.send", text="{{ input.message }}"),
+        kind="agent",
+    )
+    flow_id = await store(principal, document)
+    long = "🙂" * 32_000
+    said = await asyncio.gather(
+        *[
+            say(principal, ChatRequest(message=message, flow_id=flow_id), wait=False)
+            for message in (long, "short", long, "x" + long[1:])
+        ]
+    )
+    runs = [each.run_id for each in said if each.run_id]
+    async with unit_of_work() as session:
+        query = text("SELECT length(input::text) FROM flow_run WHERE id = :id")
+        assert [await session.scalar(query, {"id": each}) < 200 for each in runs] == [True] * 4
+        assert await session.scalar(text("SELECT count(*) FROM blob")) == 2
+    workers.start()
+    for run_id, message in zip(runs, (long, "short", long, "x" + long[1:]), strict=True):
+
+        async def over(run_id: UUID = run_id) -> bool:
+            return (await flow_runs.get(principal, run_id)).status == "succeeded"
+
+        await until(over)
+        view = await flow_runs.get(principal, run_id)
+        assert view.input["message"] == view.messages[0]["text"] == message
+
+
+@pytest.mark.parametrize(
+    ("step", "code", "path"),
+    [
+        (
+            node("ask", "human.approval", question="{{ input.payload }}"),
+            "wait.data_too_large",
+            "wait.data",
+        ),
+        (
+            node("ask", "human.task", title="T", parameters="{{ input.payload }}", wait=False),
+            "wait.data_too_large",
+            "task",
+        ),
+    ],
+)
+async def test_what_people_are_asked_is_bounded(
+    principal: Principal, workers: Workers, step: dict[str, Any], code: str, path: str
+) -> None:
+    workers.start()
+    done = await run(principal, chain(node("call", "trigger.call"), step), {"payload": MEGABYTE})
+    assert (done.status, done.error["code"], done.error["path"]) == ("failed", code, path)
+    assert done.error["node"] == "ask"
+
+
+async def test_what_a_conversation_remembers_is_bounded(principal: Principal, workers: Workers) -> None:
+    workers.start()
+    document = chain(
+        node("message", "trigger.chat"),
+        node(
+            "keep", "logic.set", assign={"state.said": "{{ state.said }}{{ state.said }}{{ input.message }}"}
+        ),
+        node("reply", "channel.send", text="{{ state.said | size }}"),
+        kind="agent",
+        state={"said": {"type": "string", "default": "", "scope": "conversation"}},
+    )
+    flow_id = await store(principal, document)
+    codes = []
+    for _ in range(5):
+        body = ChatRequest(message="x" * 20_000, flow_id=flow_id, session_id="s")
+        said = await say(principal, body, wait=True)
+        assert said.run_id is not None
+        codes.append(((await flow_runs.get(principal, said.run_id)).error or {}).get("code"))
+    assert codes == [None, None, None, "state.too_large_to_remember", "state.too_large_to_remember"]
