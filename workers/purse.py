@@ -61,6 +61,11 @@ class Purse:
         self.spent = self.spent.plus(cost)
         self._changed.set()
 
+    def add(self, cost: Amount) -> None:
+        """What a call cost of which nothing is held any more."""
+        self.spent = self.spent.plus(cost)
+        self._changed.set()
+
     def _short(self, also: Amount) -> tuple[str, float] | None:
         for unit, limit, spent, held in zip(UNITS, self.limits, self.spent, also, strict=True):
             if limit is not None and spent + held >= limit:

@@ -100,16 +100,16 @@ class Runner:
         if not run.seq and run.flow_id:
             news = {"kind": "run", "run_id": str(run.id)}
             self.sink.news(flow_channel(str(run.flow_id)), orjson.dumps(news), soon=True)
-        with self.held.nudges(run) as nudge:
-            perform = self._wiring.perform(run, snapshot, self.sink, ring, toll, parts)
-            try:
-                result = await self._interpret(run, snapshot, journal, perform, cancel, nudge)
-            except Unstorable as error:
-                # Anew: the append that came to nothing has left its traces in this journal.
-                await self._fail(
-                    run, journal_of(replace(run, seq=journal.seq), hollow(started)), unstorable(error)
-                )
-                return
+        perform = self._wiring.perform(run, snapshot, self.sink, ring, toll, parts)
+        try:
+            result = await self._interpret(run, snapshot, journal, perform, cancel)
+        except Unstorable as error:
+            # Anew: the append that came to nothing has left its traces in this journal.
+            journal = journal_of(replace(run, seq=journal.seq), hollow(started))
+            await self._fail(run, journal, unstorable(error))
+            return
+        finally:
+            toll.close()
         if result.status == "waiting":
             await self._rest(run, journal)
         else:
@@ -122,23 +122,23 @@ class Runner:
         journal: RunJournal,
         perform: Perform,
         cancel: asyncio.Event,
-        nudge: asyncio.Event,
     ) -> DriveResult:
-        return await drive(
-            snapshot.plan,
-            str(run.id),
-            journal,
-            self.sink,
-            perform,
-            # Deadlines are kept by the database, so its clock is the run's.
-            clock.since(run.claimed_at),
-            max_parallel=self._settings.steps_per_run,
-            timeout_s=snapshot.flow.settings.timeout_s,
-            cancel=cancel,
-            signals=journal.signals,
-            nudge=nudge,
-            acts_as=str(spread.acts_as(run)),
-        )
+        with self.held.nudges(run) as nudge:
+            return await drive(
+                snapshot.plan,
+                str(run.id),
+                journal,
+                self.sink,
+                perform,
+                # Deadlines are kept by the database, so its clock is the run's.
+                clock.since(run.claimed_at),
+                max_parallel=self._settings.steps_per_run,
+                timeout_s=snapshot.flow.settings.timeout_s,
+                cancel=cancel,
+                signals=journal.signals,
+                nudge=nudge,
+                acts_as=str(spread.acts_as(run)),
+            )
 
     async def _pinned(self, run: Claimed) -> tuple[Snapshot, dict[str, Any]]:
         """The document, and what the conversation remembers when the run begins."""

@@ -135,6 +135,7 @@ class RunJournal:
             raise Fenced(run_id)
         item = self._append([*self._unsaved, *events])
         written = await self._writer.append(item)
+        self._toll.recorded(item.events)
         self.settled, self.crowded = written.settled, written.crowded
         self._stored |= written.used
         if written.silenced:

@@ -2,8 +2,8 @@
 
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from app.repositories import spending
 from app.repositories.leases import Claimed
 from app.repositories.spending import MONTH, Amount, Known, Spent
 from app.services.snapshots import Snapshot
+from workers.late import LateCalls, Tabs
 from workers.purse import Empty, Purse
 
 BUDGETS: Final = "budgets"
@@ -96,8 +97,9 @@ class Tolls:
 class RunToll:
     """The toll of one run under one lease."""
 
-    def __init__(self, tolls: Tolls, run: Claimed, snapshot: Snapshot) -> None:
-        self._tolls, self._run = tolls, run
+    def __init__(self, tolls: Tolls, late: LateCalls, run: Claimed, snapshot: Snapshot) -> None:
+        self._tolls, self._late, self._run, self._tabs = tolls, late, run, Tabs()
+        self._late_usd = float((run.usage or {}).get("cost_usd") or 0)
         limit = snapshot.flow.settings.budget_usd
         self._own = Purse(float(limit)) if limit is not None else None
         inherited = [(each["run"], float(each["limit"])) for each in run.options.get(BUDGETS) or ()]
@@ -105,34 +107,58 @@ class RunToll:
         self.budgets = [*inherited, *([(str(run.id), float(limit or 0))] if shares else [])]
         self._scopes = tuple(f"run:{run_id}" for run_id, _ in self.budgets)
 
-    @asynccontextmanager
-    async def call(self, request: StepRequest, model: str) -> AsyncIterator[Callable[[Completion], None]]:
-        """Around one model call. Raises a `NodeError` of kind `budget`; give the answer to what it yields."""
-        cost, held = Amount(), list[tuple[Purse, Amount]]()
-
-        def pay(done: Completion) -> None:
-            nonlocal cost
-            cost = Amount(done.cost_usd or 0.0, 1, done.prompt_tokens + done.completion_tokens)
-            self._tolls.learn_price(model, cost)
-            _write(request.bill, done)
-
+    async def call(
+        self, request: StepRequest, model: str, ask: Callable[[], Awaitable[Completion]]
+    ) -> Completion:
+        """One model call. Raises a `NodeError` of kind `budget`. It goes on when its caller is cancelled: it is billed
+        in any case, so that what it cost is counted when its answer comes.
+        """
+        hold = _Hold()
         try:
             async for purse, refusal in self._purses(request):
                 try:
                     amount = await purse.reserve(lambda: self._tolls.dearest.get(model))
                 except Empty as empty:
                     raise refusal(empty) from None
-                held.append((purse, amount))
-            yield pay
+                hold.parts.append((purse, amount))
+            paid = self._paid(request.bill, model, ask, hold)
+            return await self._tabs.call((request.node.id, request.path), request.bill, paid)
         finally:
-            for purse, amount in held:
-                purse.settle(amount, cost)
+            hold.release()
+
+    async def _paid(
+        self,
+        bill: Bill,
+        model: str,
+        ask: Callable[[], Awaitable[Completion]],
+        hold: "_Hold",
+    ) -> Completion:
+        cost = Amount()
+        try:
+            done = await ask()
+            cost = Amount(done.cost_usd or 0.0, 1, done.prompt_tokens + done.completion_tokens)
+            self._tolls.learn_price(model, cost)
+            bill.add(done.model, done.prompt_tokens, done.completion_tokens, done.cost_usd)
+            return done
+        finally:
+            hold.settle(cost)
+
+    def recorded(self, events: Sequence[Event]) -> None:
+        """These events are stored."""
+        self._tabs.recorded(events)
+
+    def close(self) -> None:
+        """This process drives the run no further: what is not in its journal is counted when it is known."""
+        tabs = self._tabs.close()
+        free = all(tab.bill.model.startswith(_FREE) for tab in tabs)
+        free = free and not self._tolls.counts_everything(self._run.workspace_id)
+        self._late.settle(self._run.workspace_id, self._run.id, (MONTH, *self._scopes), tabs, free=free)
 
     async def _purses(
         self, request: StepRequest
     ) -> AsyncIterator[tuple[Purse, Callable[[Empty], NodeError]]]:
         if self._own is not None:
-            self._own.at_least(Amount(request.spent_usd))
+            self._own.at_least(Amount(request.spent_usd + self._late_usd))
             yield self._own, _run_refusal
         workspace_id = self._run.workspace_id
         if self._scopes:
@@ -167,8 +193,26 @@ class RunToll:
         return [Spent(self._run.workspace_id, scope, total) for scope in (MONTH, *self._scopes)]
 
 
-def _write(bill: Bill, done: Completion) -> None:
-    bill.add(done.model, done.prompt_tokens, done.completion_tokens, done.cost_usd)
+@dataclass(slots=True)
+class _Hold:
+    """What is held for one call. It is released when nobody waits for the call any more, so that no other call waits
+    for one that may hang; what the call cost in the end is added all the same.
+    """
+
+    parts: list[tuple[Purse, Amount]] = field(default_factory=list)
+    over: bool = False
+
+    def release(self) -> None:
+        if not self.over:
+            self.settle(Amount())
+
+    def settle(self, cost: Amount) -> None:
+        for purse, amount in self.parts:
+            if self.over:
+                purse.add(cost)
+            else:
+                purse.settle(amount, cost)
+        self.over = True
 
 
 def _run_refusal(empty: Empty) -> NodeError:

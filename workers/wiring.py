@@ -30,6 +30,7 @@ from app.services import credentials
 from app.services.snapshots import Snapshot
 from workers import bounds, spread, sub_runs
 from workers.kept import RunKeeper
+from workers.late import LateCalls
 from workers.simulation import Intentions, RecordingChannel, RecordingHttp
 from workers.toll import RunToll, Tolls
 
@@ -42,15 +43,16 @@ class Wiring:
     def __init__(self, settings: Settings) -> None:
         self._llm = LiteLlm(settings.demo_llm_url)
         self._http = AioHttp(settings.http_allowed_hosts)
-        self._tolls = Tolls()
+        self._tolls, self._late = Tolls(), LateCalls()
 
     async def close(self) -> None:
+        await self._late.close()
         await self._http.close()
         await self._llm.close()
 
     def toll(self, run: Claimed, snapshot: Snapshot) -> RunToll:
         """What the model calls of one run have to pass."""
-        return RunToll(self._tolls, run, snapshot)
+        return RunToll(self._tolls, self._late, run, snapshot)
 
     def perform(
         self,

@@ -64,7 +64,15 @@ WITH item AS (
     status = coalesce(held.status, run.status),
     output = held.output,
     error = held.error,
-    usage = held.usage,
+    usage = CASE WHEN held.status IS NULL THEN run.usage WHEN run.usage IS NULL THEN held.usage
+      -- calls that outlived their steps were counted before the end
+      ELSE CAST(CAST(held.usage AS jsonb) || jsonb_build_object(
+        'prompt_tokens', coalesce(CAST(held.usage->>'prompt_tokens' AS bigint), 0)
+          + CAST(run.usage->>'prompt_tokens' AS bigint),
+        'completion_tokens', coalesce(CAST(held.usage->>'completion_tokens' AS bigint), 0)
+          + CAST(run.usage->>'completion_tokens' AS bigint),
+        'cost_usd', coalesce(CAST(held.usage->>'cost_usd' AS float8), 0) + CAST(run.usage->>'cost_usd' AS float8)
+      ) AS json) END,
     ended_at = CASE WHEN held.status IS NULL THEN NULL ELSE clock_timestamp() END,
     lease_until = CASE WHEN held.status IS NULL THEN run.lease_until END,
     settled = held.status IS NOT NULL AND run.parent_run_id IS NULL AND NOT EXISTS (

@@ -63,7 +63,7 @@ WHERE run.id = judged.id AND run.id = ANY(CAST(:ids AS uuid[]))
 RETURNING run.id, run.workspace_id, run.flow_id, run.snapshot_hash, run.trigger, run.input, run.scope,
   run.options, run.conversation_id, run.depth, run.simulate, run.cancel_requested, run.attempts, run.seq,
   run.parent_run_id, run.started_at, run.messages, run.lease_owner, run.version, clock_timestamp() AS claimed_at,
-  run.blobs
+  run.blobs, run.usage
 """)
 # As many parked runs as these workspaces have room for, the oldest first.
 _UNPARK = text("""
@@ -180,7 +180,7 @@ RETURNING run.id
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A run this process may drive until its lease ends. `attempts` counts this one."""
+    """A run this process may drive until its lease ends. `attempts` counts this one, `usage` is what came late."""
 
     id: UUID
     workspace_id: UUID
@@ -203,6 +203,7 @@ class Claimed:
     version: int | None
     claimed_at: datetime
     blobs: dict[str, Any] | None
+    usage: dict[str, Any] | None
 
 
 async def claim(wanted: Sequence[tuple[UUID, str]], lease_s: float, limit: int) -> dict[UUID, Claimed]:

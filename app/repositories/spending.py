@@ -3,9 +3,9 @@
 One statement adds a whole batch; another tells everything that a budget is checked against.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import text
@@ -35,6 +35,15 @@ LEFT JOIN spending AS spent ON spent.workspace_id = workspace.id
   AND (spent.scope = present.month OR spent.scope = ANY(CAST(:scopes AS text[])))
 WHERE workspace.id = :workspace_id
 """)
+# Before a run's end its row has only what came late; the append of the end adds the journal's sum to it.
+_ADD_LATE = text("""
+UPDATE flow_run SET usage = CAST(coalesce(CAST(usage AS jsonb), '{}') || jsonb_build_object(
+  'prompt_tokens', coalesce(CAST(usage->>'prompt_tokens' AS bigint), 0) + CAST(:prompt_tokens AS bigint),
+  'completion_tokens', coalesce(CAST(usage->>'completion_tokens' AS bigint), 0) + CAST(:completion_tokens AS bigint),
+  'cost_usd', coalesce(CAST(usage->>'cost_usd' AS float8), 0) + CAST(:cost_usd AS float8)
+) AS json)
+WHERE id = :id
+""")
 _PRUNE = text("""
 DELETE FROM spending WHERE scope LIKE 'run:%' AND updated_at < clock_timestamp() - interval '400 days'
 """)
@@ -55,6 +64,32 @@ class Amount(NamedTuple):
 
     def at_least(self, other: "Amount") -> "Amount":
         return Amount(max(self.usd, other.usd), max(self.calls, other.calls), max(self.tokens, other.tokens))
+
+
+class Late(NamedTuple):
+    """What model calls of one run cost that the run's journal does not have."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost_usd: float = 0.0
+    calls: int = 0
+
+    @classmethod
+    def of(cls, usage: Mapping[str, Any]) -> "Late":
+        """The usage of a journal's event."""
+        return cls(
+            int(usage.get("prompt_tokens") or 0),
+            int(usage.get("completion_tokens") or 0),
+            float(usage.get("cost_usd") or 0),
+            int(usage.get("calls") or 0),
+        )
+
+    def plus(self, other: "Late") -> "Late":
+        return Late(*[one + two for one, two in zip(self, other, strict=True)])  # type: ignore[arg-type]
+
+    def minus(self, other: "Late") -> "Late":
+        """Never below nothing."""
+        return Late(*[max(one - two, 0) for one, two in zip(self, other, strict=True)])  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +125,12 @@ async def add(session: AsyncSession, batch: Sequence[Spent]) -> None:
         "tokens": [sums[key].tokens for key in keys],
     }
     await session.execute(_ADD, values)
+
+
+async def add_late(session: AsyncSession, run_id: UUID, late: Late) -> None:
+    """Add to what a run used."""
+    values = {name: value for name, value in late._asdict().items() if name != "calls"}
+    await session.execute(_ADD_LATE, {"id": run_id, **values})
 
 
 async def look(session: AsyncSession, workspace_id: UUID, scopes: Sequence[str] = ()) -> Known:

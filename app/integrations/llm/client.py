@@ -1,9 +1,9 @@
 """The one implementation of `Llm`: LiteLLM, with fallbacks, usage, cost and located errors."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -19,7 +19,9 @@ from app.integrations.llm.route import Route, route
 from app.integrations.llm.stream import Collected, chunks_of, streamed, whole
 
 Messages = Sequence[Mapping[str, Any]]
-Toll = Callable[[str], AbstractAsyncContextManager[Callable[[Completion], None]]]
+Ask = Callable[[], Coroutine[Any, Any, Completion]]
+Toll = Callable[[str, Ask], Awaitable[Completion]]
+Emit = Callable[[str], None]
 _log = structlog.get_logger()
 
 
@@ -41,7 +43,9 @@ class LiteLlm:
     def bind(
         self, emit: Callable[[str], None] | None = None, idempotency_key: str = "", toll: Toll | None = None
     ) -> Llm:
-        """The `Llm` of one step. Without `emit` answers are not streamed. `toll` stands around each call of a model."""
+        """The `Llm` of one step. Without `emit` answers are not streamed. `toll` makes each call of a model: it may let
+        one go on that the step no longer waits for. Nothing of that one is emitted.
+        """
         return _StepLlm(self, emit, idempotency_key, toll)
 
 
@@ -94,29 +98,44 @@ class _StepLlm:
         self, module: ModuleType, way: Route, request: ModelRequest, messages: Messages, ordinal: str
     ) -> Completion:
         if self.toll is None:
-            return await self._ask(module, way, request, messages, ordinal)
-        async with self.toll(way.name) as pay:
-            done = await self._ask(module, way, request, messages, ordinal)
-            pay(done)
-            return done
+            return await self._ask(module, way, request, messages, ordinal, self.emit)
+        awaited = True
+
+        def emit(text: str) -> None:
+            if awaited and self.emit is not None:
+                self.emit(text)
+
+        shown = None if self.emit is None else emit
+        try:
+            return await self.toll(
+                way.name, partial(self._ask, module, way, request, messages, ordinal, shown)
+            )
+        finally:
+            awaited = False
 
     async def _ask(
-        self, module: ModuleType, way: Route, request: ModelRequest, messages: Messages, ordinal: str
+        self,
+        module: ModuleType,
+        way: Route,
+        request: ModelRequest,
+        messages: Messages,
+        ordinal: str,
+        emit: Emit | None,
     ) -> Completion:
-        stream = request.stream and self.emit is not None and request.output_schema is None
+        stream = request.stream and emit is not None and request.output_schema is None
         options = self._options(way, request, messages, ordinal)
         if stream:
             options["stream_options"] = {"include_usage": True}
         at = direct.address(way, request.extra) if self.engine.direct else None
         try:
             if at is not None:
-                emit, patience_s = self.emit if stream else None, self.engine.idle_timeout_s
-                collected = await self.engine.wire.call(module, way, at, options, emit, patience_s)
+                shown, patience_s = emit if stream else None, self.engine.idle_timeout_s
+                collected = await self.engine.wire.call(module, way, at, options, shown, patience_s)
                 return self._checked(module, way, collected, messages)
             async with asyncio.timeout(self.engine.idle_timeout_s):
                 response = await module.acompletion(**options, stream=stream)
-            if stream and self.emit is not None:
-                collected = await streamed(chunks_of(response), self.emit, self.engine.idle_timeout_s)
+            if stream and emit is not None:
+                collected = await streamed(chunks_of(response), emit, self.engine.idle_timeout_s)
             else:
                 collected = whole(response)
         except NodeError:

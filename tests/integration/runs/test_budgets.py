@@ -27,9 +27,15 @@ MODEL = "openai/gpt-4"
 
 
 class Priced:
-    """A server of OpenAI's wire for a model that the price list knows. `slow_s` before each answer."""
+    """A server of OpenAI's wire for a model that the price list knows. `slow_s` before each answer; none while it is
+    not `open`.
+    """
 
     def __init__(self) -> None:
+        self.open = asyncio.Event()
+        self.open.set()
+        self.open = asyncio.Event()
+        self.open.set()
         self.calls, self.at_once, self.most, self.slow_s, self.broken = 0, 0, 0, 0.0, 0
 
     async def complete(self, request: web.Request) -> web.StreamResponse:
@@ -39,6 +45,8 @@ class Priced:
         self.most = max(self.most, self.at_once)
         try:
             await asyncio.sleep(self.slow_s)
+            await self.open.wait()
+            await self.open.wait()
         finally:
             self.at_once -= 1
         if self.broken:
