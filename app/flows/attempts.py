@@ -14,6 +14,7 @@ from app.flows.node_type import ErrorKind, InnerError, Next, NodeError, Open, Re
 from app.flows.plan import ERROR_PORT, PlannedNode
 from app.flows.ports import Perform, StepRequest
 from app.flows.storable import mended, plain
+from app.flows.wording import sentence
 
 LONGEST_PAUSE_S: Final = 3_600.0
 _log = structlog.get_logger()
@@ -120,11 +121,11 @@ class Performer:
 
 
 def error_value(error: NodeError, node: str | None, attempts: int, place: str = "") -> ErrorValue:
-    """An error as it is stored; the sentence is made from its code where it is read."""
+    """An error as it is stored. Its sentence is for the flow, in English; a reader gets one made from the code."""
     value: ErrorValue = {
         "kind": error.kind.value,
         "code": error.code,
-        "message": mended(str(error.context.get("message", ""))),
+        "message": "",
         "retryable": error.kind.retryable,
         "attempts": attempts,
         "node": node,
@@ -136,6 +137,7 @@ def error_value(error: NodeError, node: str | None, attempts: int, place: str = 
         value["path"] = mended(error.path)
     if place:
         value["place"] = place
+    value["message"] = mended(str(error.context.get("message") or sentence(value)))
     return value
 
 

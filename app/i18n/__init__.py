@@ -30,7 +30,7 @@ def find(key: str, /, locale: str = DEFAULT, **context: Any) -> str | None:
     count = context.get("count")
     template = texts.get(f"{key}.{_plural(count, locale)}") if isinstance(count, int) else None
     template = template or texts.get(key)
-    return template.format_map(_Known(context)) if template is not None else None
+    return template.format_map(_Known(context, texts)) if template is not None else None
 
 
 @cache
@@ -66,8 +66,41 @@ def negotiate(accept_language: str | None, preferred: str = "") -> str:
 class _Known(dict[str, Any]):
     """A name without a value stays visible as `{name}`: a sentence is never lost to a missing value."""
 
-    def __missing__(self, name: str) -> str:
-        return "{" + name + "}"
+    def __init__(self, context: Mapping[str, Any], texts: Mapping[str, str]) -> None:
+        super().__init__({name: _named(value, texts) for name, value in context.items()})
+
+    def __missing__(self, name: str) -> "_Unknown":
+        return _Unknown(name)
+
+
+class _Unknown(str):
+    __slots__ = ()
+
+    def __format__(self, spec: str) -> str:
+        return "{" + self + (f":{spec}" if spec else "") + "}"
+
+
+class _Word(str):
+    """In `{left:type}` and `{op:op}` the stable names of types and comparisons are read in the reader's language."""
+
+    texts: Mapping[str, str]
+
+    def __format__(self, spec: str) -> str:
+        if spec == "type":
+            return re.sub(
+                r"\w+", lambda word: self.texts.get(f"value_type.{word[0]}", word[0]), self.replace("|", "or")
+            )
+        if spec == "op":
+            return self.texts.get(f"op.{self}", str(self))
+        return super().__format__(spec)
+
+
+def _named(value: Any, texts: Mapping[str, str]) -> Any:
+    if type(value) is not str:
+        return value
+    word = _Word(value)
+    word.texts = texts
+    return word
 
 
 def _flat(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

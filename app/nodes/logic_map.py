@@ -7,6 +7,7 @@ from pydantic import Field
 
 from app.capabilities import NodeContext
 from app.flows.check.shapes import ERROR, INTEGER, LIST, obj, properties
+from app.flows.conditions import type_of
 from app.flows.node_type import Container, ErrorKind, Known, NodeError, NodeType, Open, Output, Params, Value
 
 LONGEST = 10_000
@@ -40,7 +41,7 @@ def infer(_params: Mapping[str, Any], known: Known) -> Mapping[str, Any]:
 
 async def run(params: MapParams, _ctx: NodeContext) -> Open:
     if not isinstance(params.items, list | tuple):
-        found = "object" if isinstance(params.items, Mapping) else type(params.items).__name__
+        found = type_of(params.items)
         raise NodeError(ErrorKind.INVALID_INPUT, "map.not_a_list", param="items", found=found)
     if len(params.items) > LONGEST:
         raise NodeError(

@@ -22,7 +22,7 @@ from app.errors import Conflict, Invalid, NotFound
 from app.flows import codec
 from app.flows.events import LiveEvent
 from app.flows.live import live
-from app.i18n import find
+from app.flows.wording import sentence
 from app.models.flow_runs import FlowRun, RunStatus
 from app.realtime import follow as reading
 from app.realtime.hub import Listener
@@ -444,9 +444,7 @@ def error_in_words(error: Any, locale: str) -> Any:
     """A run's located error with its sentence in the reader's language, as far as there is one."""
     if not error:
         return error
-    context = {"node": error.get("node"), "param": error.get("param"), "path": error.get("path")}
-    sentence = find(f"errors.{error['code']}", locale, **(context | (error.get("context") or {})))
-    return {**error, "message": sentence or error.get("message") or error["code"]}
+    return {**error, "message": sentence(error, locale)}
 
 
 _OF_ROW: Final = tuple(set(RunView.model_fields) & set(FlowRun.model_fields))

@@ -37,5 +37,15 @@ def test_a_value_may_have_the_name_of_anything() -> None:
     assert "nodes" in t("errors.flow.duplicate_key", "en", key="nodes")
 
 
+def test_types_and_comparisons_are_named_in_the_readers_language() -> None:
+    said = t("problem.condition.unlike_types", "ru", left="text", right="null | number", op="gte")
+    assert said.startswith("Нельзя сравнить текст и ничего или число оператором «не меньше».")
+    assert (
+        t("errors.map.not_a_list", found="text")
+        == "A list was expected, and this came: text. Point it at a list."
+    )
+    assert "{left:type}" in t("problem.condition.unlike_types", "ru")
+
+
 def test_nested_files_are_read_by_their_full_key() -> None:
     assert t("logic.if.title", "en") != t("logic.if.title", "ru")

@@ -151,7 +151,7 @@ class TestReferences:
 class TestMaps:
     @pytest.mark.parametrize(
         ("items", "found"),
-        [("text", "str"), ({"a": 1}, "object"), (7, "int"), (None, "NoneType"), (True, "bool")],
+        [("text", "text"), ({"a": 1}, "object"), (7, "number"), (None, "null"), (True, "boolean")],
     )
     async def test_what_is_no_list_is_located(self, items: Any, found: str) -> None:
         nodes = [

@@ -90,6 +90,22 @@ class TestErrors:
         assert (await world.run()).output == output
         assert world.events[2]["error"]["code"] == "test.broken"
 
+    async def test_the_error_port_says_in_a_sentence_what_happened(self) -> None:
+        nodes = [
+            START,
+            node("a", "read", {"on_error": "port"}),
+            node("end", "output.result", value="{{ input.message }}"),
+        ]
+        world = World(plan_of(nodes, ["start > a", "a.error > end"]))
+
+        async def before(request: StepRequest) -> None:
+            if request.node.id == "a":
+                raise NodeError(ErrorKind.TIMEOUT, "http.timeout", host="example.com")
+
+        world.before = before
+        said = (await world.run()).output
+        assert said == "example.com did not answer in time. Try again or add a retry."
+
     async def test_a_failure_ends_the_run_and_cancels_siblings(self) -> None:
         cancelled = []
 
