@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Callable
+from io import StringIO
 from typing import Any, ClassVar, Final, TextIO
 
 from liquid import Environment, RenderContext
 from liquid.builtin.output import Output, OutputNode
 from liquid.builtin.tags.echo_tag import EchoNode, EchoTag
 from liquid.exceptions import OutputStreamLimitError
+from liquid.output import LimitedStringIO
 from liquid.undefined import StrictDefaultUndefined
 
 MAX_OUTPUT: Final = 1_048_576
@@ -42,6 +44,14 @@ class _OutputNode(OutputNode):
 class _EchoNode(EchoNode):
     def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
         return buffer.write(text(self.expression.evaluate(context)))
+
+
+class Rendering(RenderContext):
+    """Writes as it was told: a buffer of the library turns every line end into a line feed."""
+
+    def get_buffer(self, buf: TextIO | None = None) -> StringIO:
+        carry = buf.size if isinstance(buf, LimitedStringIO) else 0
+        return LimitedStringIO(limit=MAX_OUTPUT - carry, newline="")
 
 
 class _Output(Output):

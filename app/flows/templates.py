@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from io import StringIO
 from typing import Any, Final
 
 from liquid import BoundTemplate, RenderContext
@@ -17,9 +16,8 @@ from liquid.builtin.expressions import FilteredExpression, Path
 from liquid.builtin.output import OutputNode
 from liquid.exceptions import LiquidError, ResourceLimitError, UndefinedError
 from liquid.expression import Expression
-from liquid.output import LimitedStringIO
 
-from app.flows.liquid_environment import MAX_OUTPUT, environment, text
+from app.flows.liquid_environment import MAX_OUTPUT, Rendering, environment, text
 
 __all__ = ["Compiled", "Reference", "TemplateError", "compile_value", "strings", "text"]
 
@@ -310,9 +308,10 @@ def _step(value: Any, step: Step) -> Any:
 
 
 def _liquid(template: BoundTemplate, source: str, scope: Mapping[str, Any]) -> str:
-    buffer: StringIO = LimitedStringIO(limit=MAX_OUTPUT)
+    rendering = Rendering(template, globals=scope)
+    buffer = rendering.get_buffer()
     try:
-        template.render_with_context(RenderContext(template, globals=scope), buffer)
+        template.render_with_context(rendering, buffer)
     except UndefinedError as error:
         start, _ = _range(error, source)
         end = _end(source, start)

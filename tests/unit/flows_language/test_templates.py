@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.flows.templates import TemplateError, compile_value, strings, text
@@ -119,6 +119,7 @@ def test_a_tree_is_rendered_whole_and_locates_its_faults() -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(json_values)
+@example("one\r\ntwo\r")
 def test_any_value_travels_through_a_single_reference_unchanged(value: Any) -> None:
     assert compile_value("{{ input.v }}").render({"input": {"v": value}}) == value
     assert compile_value("-{{ input.v }}").render({"input": {"v": value}}) == "-" + text(value)
