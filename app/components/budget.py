@@ -30,7 +30,7 @@ def budget() -> rx.Component:
             rx.el.p(words("ui.settings.budget_help")),
             rx.el.p(BudgetState.spent, data_testid="budget-spent"),
             alert(BudgetState.budget_problem),
-            rx.el.form(rx.el.div(*fields, save, class_name="pm-line"), on_submit=BudgetState.save),
+            rx.el.form(*fields, save, on_submit=BudgetState.save, class_name="pm-budget"),
             rx.cond(BudgetState.saved, rx.el.p(words("ui.settings.budget_saved"), role="status")),
             class_name="pm-block",
         ),

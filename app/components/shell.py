@@ -21,7 +21,7 @@ def _rail_link(icon: str, key: str, href: str, current: str) -> rx.Component:
         class_name="pm-icon-button",
         aria_label=attribute(key),
         title=attribute(key),
-        custom_attrs={"aria-pressed": "true"} if href == current else {},
+        custom_attrs={"aria-current": "page"} if href == current else {},
         underline="none",
     )
 

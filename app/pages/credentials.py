@@ -247,7 +247,7 @@ def _foot(*buttons: rx.Component) -> rx.Component:
 def _dialog(is_open: Any, title: rx.Component, *content: rx.Component) -> rx.Component:
     return rx.dialog.root(
         rx.dialog.content(
-            rx.dialog.title(title, as_="h2", size="3"),
+            rx.dialog.title(title, custom_attrs={"as": "h2"}, size="3"),
             *content,
             class_name="pm-dialog pm-narrow-dialog",
             aria_describedby=rx.Var("undefined"),

@@ -77,7 +77,7 @@ def _create(test_id: str = "new-flow") -> rx.Component:
     return rx.dialog.root(
         rx.dialog.trigger(button),
         rx.dialog.content(
-            rx.dialog.title(words("ui.flows.create"), as_="h2", size="3"),
+            rx.dialog.title(words("ui.flows.create"), custom_attrs={"as": "h2"}, size="3"),
             rx.el.h3(words("ui.flows.from_template")),
             _templates(),
             rx.el.h3(words("ui.flows.blank")),
@@ -179,7 +179,7 @@ def _menu(flow: FlowRow) -> rx.Component:
             rx.dropdown_menu.item(
                 words("ui.flows.delete"),
                 on_select=FlowListState.delete(flow.id, flow.name),  # type: ignore[operator]
-                color="red",
+                class_name="pm-menu-danger",
                 data_testid="delete",
             ),
             variant="soft",

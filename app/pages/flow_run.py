@@ -185,11 +185,9 @@ def _effect(effect: EffectRow) -> rx.Component:
     )
     return rx.el.li(
         icon,
-        rx.el.div(
-            rx.el.span(effect.what, " ", moments.clock(effect.until), class_name="pm-effect-what"),
-            rx.cond(effect.body != "", rx.el.pre(effect.body, class_name="pm-code", tab_index=0)),
-        ),
+        rx.el.span(effect.what, " ", moments.clock(effect.until), class_name="pm-effect-what"),
         rx.el.span(effect.step, class_name="pm-quiet pm-effect-step"),
+        rx.cond(effect.body != "", rx.el.pre(effect.body, class_name="pm-code", tab_index=0)),
     )
 
 
@@ -295,7 +293,7 @@ def _values() -> rx.Component:
 def _replay_dialog() -> rx.Component:
     heading = rx.cond(
         RunState.from_node != "",
-        rx.fragment(words("ui.run.replay_from"), " ", RunState.from_node),
+        rx.fragment(words("ui.run.replay_from"), ": ", RunState.from_title),
         words("ui.run.replay_all"),
     )
 
@@ -310,7 +308,7 @@ def _replay_dialog() -> rx.Component:
 
     return rx.dialog.root(
         rx.dialog.content(
-            rx.dialog.title(heading, as_="h2", size="3"),
+            rx.dialog.title(heading, custom_attrs={"as": "h2"}, size="3"),
             rx.el.p(words("ui.run.replay_help"), class_name="pm-quiet"),
             rx.cond(
                 RunState.editable,

@@ -258,6 +258,11 @@ class FlowWaits(WorkspaceRepository[FlowWait]):
         )
         return [(row[0], row[1], row[2]) for row in await self.session.execute(query)]
 
+    async def flow_name(self, flow_id: UUID | None) -> str:
+        """Empty for a run of a file that was never stored."""
+        query = select(Flow.name).where(col(Flow.workspace_id) == self.workspace_id, col(Flow.id) == flow_id)
+        return await self.session.scalar(query) or ""
+
     async def locked(self, wait_id: UUID) -> FlowWait | None:
         """One wait, held until the end of the transaction: the first answer counts."""
         return await self.session.scalar(self.rows().where(col(FlowWait.id) == wait_id).with_for_update())

@@ -66,13 +66,16 @@ async def of_run(session: AsyncSession, principal: Principal, run_id: UUID) -> l
     """What a run asks people now, oldest first; questions of its conversation are not among them."""
     run = await FlowRuns(session, principal.workspace_id).get(run_id)
     rows = await FlowWaits(session, principal.workspace_id).of_run(run_id)
-    return [_view(principal, row, run) for row in rows if row.kind in INBOX]
+    name = await FlowWaits(session, principal.workspace_id).flow_name(run.flow_id)
+    return [_view(principal, row, run, name) for row in rows if row.kind in INBOX]
 
 
 async def item(session: AsyncSession, principal: Principal, wait_id: UUID) -> InboxItem:
     """Raises `NotFound`."""
     row = await FlowWaits(session, principal.workspace_id).get(wait_id)
-    return _view(principal, row, await FlowRuns(session, principal.workspace_id).get(row.run_id))
+    return await _seen(
+        session, principal, row, await FlowRuns(session, principal.workspace_id).get(row.run_id)
+    )
 
 
 async def decide(session: AsyncSession, principal: Principal, wait_id: UUID, said: Decision) -> InboxItem:
@@ -96,7 +99,7 @@ async def decide(session: AsyncSession, principal: Principal, wait_id: UUID, sai
         value = {"decision": settled, "decided_by": answer["by"], "note": said.note, "form": said.form}
         await _resolve(session, principal, row, settled, {"kind": "answer", **value})
     await session.flush()
-    return _view(principal, row, run)
+    return await _seen(session, principal, row, run)
 
 
 async def finish_task(
@@ -108,7 +111,7 @@ async def finish_task(
     row.answers = [*row.answers, _answer(principal, "done", said.note)]
     await _resolve(session, principal, row, "done", value)
     await deliver(session, principal, "task", {"task_id": str(row.id), **row.data, "result": said.result})
-    return _view(principal, row, run)
+    return await _seen(session, principal, row, run)
 
 
 async def deliver(session: AsyncSession, principal: Principal, kind: str, event: Any) -> list[UUID]:
@@ -128,7 +131,7 @@ async def give_back(session: AsyncSession, principal: Principal, wait_id: UUID, 
     value = {"kind": "answer", "returned_by": principal.name or principal.email, "note": said.note}
     row.answers = [*row.answers, _answer(principal, "returned", said.note)]
     await _resolve(session, principal, row, "returned", value)
-    return _view(principal, row, run)
+    return await _seen(session, principal, row, run)
 
 
 async def say_outcome(session: AsyncSession, principal: Principal, wait_id: UUID, said: Outcome) -> InboxItem:
@@ -138,7 +141,7 @@ async def say_outcome(session: AsyncSession, principal: Principal, wait_id: UUID
     value = {"kind": "answer", "decision": said.decision, "output": said.output}
     row.answers = [*row.answers, _answer(principal, said.decision, said.note)]
     await _resolve(session, principal, row, said.decision, value)
-    return _view(principal, row, run)
+    return await _seen(session, principal, row, run)
 
 
 async def _held(
@@ -226,7 +229,12 @@ def _answer(principal: Principal, decision: str, note: str) -> dict[str, Any]:
     return {"user_id": str(principal.user_id), "by": by, "decision": decision, "note": note, "at": at}
 
 
-def _view(principal: Principal, row: FlowWait, run: FlowRun, flow_name: str = "") -> InboxItem:
+async def _seen(session: AsyncSession, principal: Principal, row: FlowWait, run: FlowRun) -> InboxItem:
+    name = await FlowWaits(session, principal.workspace_id).flow_name(run.flow_id)
+    return _view(principal, row, run, name)
+
+
+def _view(principal: Principal, row: FlowWait, run: FlowRun, flow_name: str) -> InboxItem:
     data = row.data
     status = row.resolution or ("closed" if row.closed else "open")
     refusal = _refusal(principal, row, run) if status == "open" else None

@@ -91,6 +91,7 @@ class RunState(InboxState):
     editable: bool = True
     chosen_step: str = ""
     from_node: str = ""
+    from_title: str = ""
     edited: str = ""
     edited_node: str = ""
     really: bool = False
@@ -136,6 +137,7 @@ class RunState(InboxState):
         """Open the dialog: from a node, with the values it had; "" is the whole run."""
         self.from_node, self.really, self.replaying = str(node)[:40], False, True
         step = next((each for each in self.steps if each.node == self.from_node), None)
+        self.from_title = step.title if step else ""
         self.edited = step.input if step else self.run.input
         self.editable = not (step.input_size if step else self.run.input_size)
         self.edited_node = ""

@@ -52,6 +52,7 @@ def test_a_person_approves_on_the_page_of_the_run(demo_page: Page) -> None:
     done = node("done", "output.result", value="{{ nodes.ask.form.sum }}")
     run_id = start(demo_page, flow("Sums", CALL, asked, done, edges="call>ask ask.approved>done"))
     demo_page.goto(f"/runs/{run_id}")
+    expect(demo_page.locator(".pm-ask")).to_contain_text("Asked by Sums")
     demo_page.get_by_test_id("form-sum").fill("7")
     demo_page.get_by_test_id("approve").click()
     expect(demo_page.get_by_test_id("run-status")).to_have_text("Succeeded", timeout=15_000)

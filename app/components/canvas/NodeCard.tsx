@@ -92,7 +92,7 @@ function PortRows({ id, ports, run }: { id: string; ports: readonly ShownPort[];
       {ports.map((port) => (
         <li key={port.id} data-known={port.known} data-taken={run.ports.includes(port.id)} data-uncovered={bare.has(`${id}.${port.id}`)}>
           <span>{port.label}</span>
-          <Handle type="source" position={Side.Right} id={port.id} aria-label={port.label} />
+          <Handle type="source" position={Side.Right} id={port.id} role="img" aria-label={port.label} />
         </li>
       ))}
     </ul>
@@ -122,10 +122,10 @@ function NodeCardView({ data, selected }: NodeProps<CardNode>): ReactNode {
       aria-label={`${title}, ${t(`status.${run.status}`)}`}
     >
       {(type === undefined || type.has_input) && (
-        <Handle type="target" position={Side.Left} id="in" className="pm-handle-in" aria-label={t("card.input")} />
+        <Handle type="target" position={Side.Left} id="in" className="pm-handle-in" role="img" aria-label={t("card.input")} />
       )}
       {single && (
-        <Handle type="source" position={Side.Right} id={single.id} className="pm-handle-out" aria-label={single.label} />
+        <Handle type="source" position={Side.Right} id={single.id} className="pm-handle-out" role="img" aria-label={single.label} />
       )}
       <header>
         <span className="pm-icon" data-scale={categoryScale(type?.category)}>

@@ -156,6 +156,7 @@ class Player:
         else:
             item = await self.waiting(run, step.get("title"))
             self.answered = item["id"]
+            assert await self.call("GET", f"/api/approvals/{item['id']}") == item
             await self.call("POST", f"/api/approvals/{item['id']}", status, json=step["decide"])
 
     async def said(self, session: str) -> list[str]:
