@@ -315,10 +315,11 @@ async def steps(session: AsyncSession, principal: Principal, run_id: UUID) -> li
 async def value(
     session: AsyncSession, principal: Principal, run_id: UUID, node: str | None, path: str, what: str
 ) -> Any:
-    """The whole input or output of a run, or of one of its steps. Raises `NotFound`."""
+    """The whole input or output of a run, or of one of its steps. Raises `NotFound` and `DetailsRemoved`."""
+    row = await FlowRuns(session, principal.workspace_id).get(run_id)
     if node is None:
-        row = await FlowRuns(session, principal.workspace_id).get(run_id)
         return row.input if what == "input" else row.output
+    with_details(row)
     for step in await steps(session, principal, run_id):
         if (step.node, step.path) == (node, path):
             return step.input if what == "input" else step.output

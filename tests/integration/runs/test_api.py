@@ -1,6 +1,7 @@
 """Runs and chat as programs see them: over HTTP, streamed and whole."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -9,9 +10,12 @@ import pytest
 import pytest_asyncio
 
 from app.api.main import create_api
+from app.core import clock
 from app.core.principal import Principal
+from app.core.settings import RetentionSettings
 from tests.integration.runs.conftest import Workers, chain, node, store
 from tests.integration.runs.test_runs import ASK, TALK
+from workers import retention
 
 PASSWORD = "correct horse"
 
@@ -180,3 +184,43 @@ async def test_a_stranger_is_told_nothing(api: httpx.AsyncClient, principal: Pri
         assert answer.status_code == 404, (method, path, answer.text)
     del api.headers["authorization"]
     assert (await api.get(f"/api/flows/{theirs}/runs")).status_code == 401
+
+
+async def test_a_whole_value_is_a_file_until_the_details_go(api: httpx.AsyncClient) -> None:
+    long = "long " * 30_000
+    each = {**node("size", "logic.set", output={"text": "{{ item }}"}), "parent": "each"}
+    document = chain(
+        node("call", "trigger.call"),
+        node("each", "logic.map", items="{{ input.texts }}"),
+        node("done", "output.result", value="{{ input.results }}"),
+    )
+    document["nodes"].append(each)
+    document["edges"].append({"id": "b", "source": "each", "source_port": "item", "target": "size"})
+    document["edges"][1]["source_port"] = "done"
+    flow_id = await imported(api, document)
+    given = {"texts": ["short", long]}
+    run = (await api.post(f"/api/flows/{flow_id}/runs", json={"input": given, "wait": True})).json()
+    assert run["status"] == "succeeded", run
+    address = f"/api/runs/{run['id']}/value"
+
+    answer = await api.get(address)
+    assert answer.headers["content-disposition"] == 'attachment; filename="run-output.json"'
+    assert answer.json() == [{"text": "short"}, {"text": long}]
+    assert (await api.get(address, params={"what": "input"})).json() == given
+    inside = await api.get(address, params={"node": "size", "path": "each[1]"})
+    assert inside.headers["content-disposition"] == 'attachment; filename="size-output.json"'
+    assert inside.json() == {"text": long}
+    nowhere = await api.get(address, params={"node": "size", "path": "each[7]"})
+    assert (nowhere.status_code, nowhere.json()["code"]) == (404, "run.no_such_step")
+    stranger = {"email": "bob@example.com", "password": PASSWORD}
+    assert (await api.post("/api/auth/signup", json={**stranger, "name": "Bob"})).status_code == 201
+    token = (await api.post("/api/auth/login", json=stranger)).json()["access_token"]
+    assert (await api.get(address, headers={"authorization": f"Bearer {token}"})).status_code == 404
+
+    with clock.held(clock.now() + timedelta(days=40)):
+        while await retention.once(RetentionSettings(days=30, summary_days=200)):
+            pass
+    assert (await api.get(f"/api/runs/{run['id']}")).json()["details_removed_at"]
+    assert (await api.get(address)).json() == run["output"]
+    gone = await api.get(address, params={"node": "size", "path": "each[1]"})
+    assert (gone.status_code, gone.json()["code"]) == (409, "run.details_removed")
