@@ -259,7 +259,13 @@ def _value(
         " ",
         size,
         ". ",
-        rx.el.a(words("ui.run.whole_value"), href=link, download="", class_name="pm-link"),
+        rx.el.a(
+            words("ui.run.whole_value"),
+            href=link,
+            download="",
+            class_name="pm-link",
+            custom_attrs={"reloadDocument": True},  # else the router takes the click and nothing comes
+        ),
         class_name="pm-quiet",
         data_testid="large-value",
     )
@@ -340,8 +346,15 @@ def _edited() -> rx.Component:
             class_name="pm-input",
             rows=8,
             spell_check=False,
-            custom_attrs={"data-template": "true"},
+            custom_attrs={
+                "data-template": "true",
+                "aria-invalid": rx.cond(RunState.edit_problem != "", "true", "false"),
+            },
             data_testid="replay-value",
+        ),
+        rx.cond(
+            RunState.edit_problem != "",
+            rx.el.span(RunState.edit_problem, class_name="pm-field-problem", role="alert"),
         ),
         class_name="pm-field",
     )

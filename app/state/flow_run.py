@@ -18,7 +18,7 @@ from app.state.flow_runs import money, took
 from app.state.inbox import InboxState
 from app.state.inbox_rows import moment
 from app.state.run_effects import EffectRow, effect_row
-from app.state.values import preview, read_value
+from app.state.values import misread, preview, read_value
 
 _MOST_STEPS: Final = 1_000
 
@@ -93,6 +93,8 @@ class RunState(InboxState):
     from_node: str = ""
     from_title: str = ""
     edited: str = ""
+    unedited: str = ""
+    edit_problem: str = ""
     edited_node: str = ""
     really: bool = False
     replaying: bool = False
@@ -140,6 +142,7 @@ class RunState(InboxState):
         self.from_title = step.title if step else ""
         self.edited = step.input if step else self.run.input
         self.editable = not (step.input_size if step else self.run.input_size)
+        self.unedited, self.edit_problem = self.edited, ""
         self.edited_node = ""
 
     @rx.event
@@ -149,6 +152,7 @@ class RunState(InboxState):
     @rx.event
     def edit(self, text: str) -> None:
         self.edited = str(text)[:200_000]
+        self.edit_problem = misread(self.edited, self.unedited, self.locale)
 
     @rx.event
     def choose_really(self, really: bool) -> None:
@@ -160,6 +164,8 @@ class RunState(InboxState):
         principal = await self._principal()
         if principal is None:
             return self._to_sign_in()
+        if self.edit_problem:
+            return None
         try:
             async with unit_of_work() as session:
                 asked = await self._asked(session, principal)

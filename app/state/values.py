@@ -19,6 +19,17 @@ def read_value(text: str) -> Any:
         return text
 
 
+def misread(text: str, before: str, locale: str) -> str:
+    """Why an edited value cannot be taken, or "". What was an object or a list has to stay JSON."""
+    if not text.strip() or not isinstance(read_value(before), dict | list):
+        return ""
+    try:
+        json.loads(text)
+    except json.JSONDecodeError as fault:
+        return t("ui.run.not_json", locale, line=fault.lineno, column=fault.colno)
+    return ""
+
+
 def preview(value: Any, locale: str) -> tuple[str, str]:
     """A value to look at and "". Of a very long one the beginning, and how long it is in the reader's words."""
     if value is None:

@@ -1,8 +1,11 @@
 """What people do with runs in the browser: approve, take over, answer, cancel, replay, read a dead letter."""
 
+import json
 import os
 import re
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.e2e.conftest import Stack
+from tests.e2e.conftest import ROOT, Stack
 from tests.e2e.documents import CALL, api, flow, node, start
 from tests.e2e.test_survival import part_pid
 
@@ -52,7 +55,7 @@ def test_a_person_approves_on_the_page_of_the_run(demo_page: Page) -> None:
     done = node("done", "output.result", value="{{ nodes.ask.form.sum }}")
     run_id = start(demo_page, flow("Sums", CALL, asked, done, edges="call>ask ask.approved>done"))
     demo_page.goto(f"/runs/{run_id}")
-    expect(demo_page.locator(".pm-ask")).to_contain_text("Asked by Sums")
+    expect(demo_page.locator(".pm-ask").get_by_role("link", name="Sums")).to_be_visible()
     demo_page.get_by_test_id("form-sum").fill("7")
     demo_page.get_by_test_id("approve").click()
     expect(demo_page.get_by_test_id("run-status")).to_have_text("Succeeded", timeout=15_000)
@@ -125,6 +128,9 @@ def test_a_run_is_found_looked_into_and_replayed_from_a_node(demo_page: Page) ->
     step.click()
     expect(demo_page.locator(".pm-step-details")).to_contain_text('"n": 4')
     demo_page.get_by_test_id("replay-here").click()
+    demo_page.get_by_test_id("replay-value").fill('{"n": ')
+    demo_page.get_by_test_id("start-replay").click()
+    expect(demo_page.get_by_role("dialog")).to_contain_text("Line 1, column 7 is not JSON")
     demo_page.get_by_test_id("replay-value").fill('{"n": 50}')
     demo_page.get_by_test_id("start-replay").click()
     demo_page.wait_for_url(lambda url: "/runs/" in url and run_id not in url)
@@ -301,3 +307,64 @@ def test_a_worker_dies_amid_an_order_and_a_person_settles_it(
     demo_page.wait_for_url(lambda url: "/runs/" in url and run_id not in url)
     expect(demo_page.get_by_test_id("run-status")).to_have_text("Succeeded", timeout=30_000)
     assert len(shop.orders) == 2
+
+
+def test_a_large_value_is_downloaded_and_what_was_tidied_away_is_told(demo_page: Page, stack: Stack) -> None:
+    text = "A long story. " * 9_000
+    kept = node("kept", "logic.set", output={"text": "{{ input.text }}"})
+    done = node("done", "output.result", value="{{ nodes.kept }}")
+    document = flow("Stories", CALL, kept, done, edges="call>kept kept>done")
+    run_id = start(demo_page, document, {"text": text})
+    demo_page.goto(f"/runs/{run_id}")
+    demo_page.get_by_test_id("step-/kept").click()
+    step = demo_page.locator(".pm-step-details")
+    large = step.get_by_test_id("large-value").last
+    expect(large).to_contain_text("126 kB")
+    expect(step.locator("pre").last).to_contain_text("A long story.")
+    with demo_page.expect_download() as downloading:
+        large.get_by_role("link").click()
+    assert downloading.value.suggested_filename == "kept-output.json"
+    assert json.loads(downloading.value.path().read_text()) == {"text": text}
+    step.get_by_test_id("replay-here").click()
+    dialog = demo_page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Set values")
+    expect(dialog).to_contain_text("The value is too large to be edited here.")
+    dialog.get_by_test_id("start-replay").click()
+    demo_page.wait_for_url(lambda url: "/runs/" in url and run_id not in url)
+    expect(demo_page.get_by_test_id("run-status")).to_have_text("Succeeded")
+
+    tidy_up_in_a_year(stack)
+    demo_page.goto(f"/runs/{run_id}")
+    expect(demo_page.get_by_test_id("details-removed")).to_contain_text(
+        "The steps of this run were removed on"
+    )
+    expect(demo_page.locator(".pm-step-line")).to_have_count(0)
+    expect(demo_page.get_by_test_id("make-test")).to_have_count(0)
+    with demo_page.expect_download() as downloading:
+        demo_page.get_by_test_id("large-value").last.get_by_role("link").click()
+    assert json.loads(downloading.value.path().read_text()) == {"text": text}
+    demo_page.get_by_test_id("replay-run").click()
+    demo_page.get_by_role("dialog").get_by_test_id("start-replay").click()
+    demo_page.wait_for_url(lambda url: "/runs/" in url and run_id not in url)
+    expect(demo_page.get_by_test_id("run-status")).to_have_text("Succeeded")
+
+
+def tidy_up_in_a_year(stack: Stack) -> None:
+    """What workers do with old runs, as if 100 days had gone by."""
+    code = (
+        "import asyncio\nfrom datetime import timedelta\nfrom app.core import clock\n"
+        "from app.core.settings import RetentionSettings\nfrom workers import retention\n"
+        "async def main():\n"
+        "    with clock.held(clock.now() + timedelta(days=100)):\n"
+        "        while await retention.once(RetentionSettings(days=90, summary_days=900)):\n            pass\n"
+        "asyncio.run(main())\n"
+    )
+    known = json.loads((stack.data_dir / "endpoints.json").read_text())
+    secrets_file = json.loads((stack.data_dir / "secrets.json").read_text())
+    environment = {
+        **os.environ,
+        "DATABASE_URL": known["database_url"],
+        "REDIS_URL": known["redis_url"],
+        "SECRET_KEYS": secrets_file["secret_keys"],
+    }
+    subprocess.run([sys.executable, "-c", code], env=environment, cwd=ROOT, check=True, timeout=120)
