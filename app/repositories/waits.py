@@ -260,7 +260,9 @@ class FlowWaits(WorkspaceRepository[FlowWait]):
 
     async def flow_name(self, flow_id: UUID | None) -> str:
         """Empty for a run of a file that was never stored."""
-        query = select(Flow.name).where(col(Flow.workspace_id) == self.workspace_id, col(Flow.id) == flow_id)
+        query = select(col(Flow.name)).where(
+            col(Flow.workspace_id) == self.workspace_id, col(Flow.id) == flow_id
+        )
         return await self.session.scalar(query) or ""
 
     async def locked(self, wait_id: UUID) -> FlowWait | None:
