@@ -21,6 +21,7 @@ from app.flows.node_type import (
     Template,
     Value,
 )
+from app.flows.wording import origin, sentence
 
 
 class TaskParams(Params):
@@ -103,10 +104,15 @@ async def resume(_params: TaskParams, ctx: NodeContext) -> Next:
 
 def _failed(ended: Mapping[str, Any]) -> NodeError:
     """The agent's run did not succeed: with the kind of its own error."""
-    inner = ended.get("error") or {}
+    inner = origin(ended.get("error") or {"code": "run.cancelled"})
     kind = ErrorKind.CANCELLED if ended.get("status") == "cancelled" else ErrorKind.UPSTREAM
-    context = {"reason": inner.get("code", ended.get("status")), "inner": inner.get("node")}
-    return NodeError(ErrorKind(inner.get("kind", kind)), "subflow.failed", run_id=ended.get("id"), **context)
+    return NodeError(
+        ErrorKind(inner.get("kind", kind)),
+        "subflow.failed",
+        run_id=ended.get("id"),
+        reason=sentence(inner),
+        cause=inner,
+    )
 
 
 NODE = NodeType(

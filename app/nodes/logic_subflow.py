@@ -8,7 +8,7 @@ from pydantic import Field
 from app.capabilities import NodeContext
 from app.flows.check.shapes import TEXT, obj
 from app.flows.node_type import Call, ErrorKind, Known, Next, NodeError, NodeType, Params, Suspend, Value
-from app.flows.wording import sentence
+from app.flows.wording import origin, sentence
 
 
 class SubflowParams(Params):
@@ -49,7 +49,7 @@ async def resume(_params: SubflowParams, ctx: NodeContext) -> Next:
     ended = ctx.signal
     if ended.get("status") == "succeeded":
         return Next("out", ended.get("output"), usage=ended.get("usage") or None)
-    inner = ended.get("error") or {"code": "run.cancelled"}
+    inner = origin(ended.get("error") or {"code": "run.cancelled"})
     kind = ErrorKind.CANCELLED if ended.get("status") == "cancelled" else ErrorKind.UPSTREAM
     raise NodeError(
         ErrorKind(inner.get("kind", kind)),

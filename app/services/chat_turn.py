@@ -77,20 +77,29 @@ async def turn(principal: Principal, asked: ChatRequest, source: str) -> AsyncIt
     ends = await reading.ends()
     async with AsyncExitStack() as stack:
         expected: dict[UUID, Ended] = {}
+        joining: dict[UUID, asyncio.Task[Listener | None]] = {}
 
-        def announced(run_id: UUID) -> None:
+        def expect(run_id: UUID) -> None:
             expected[run_id] = stack.enter_context(ends.expect(run_id))
 
-        taken = await intake.take(intake.message(principal, asked, source, announced))
+        def announced(run_id: UUID) -> None:
+            expect(run_id)
+            if asked.stream:  # while the run is stored
+                joining[run_id] = asyncio.create_task(stack.enter_async_context(reading.joined(run_id)))
+
+        try:
+            taken = await intake.take(intake.message(principal, asked, source, announced))
+        finally:
+            listeners = {run_id: await task for run_id, task in joining.items()}
         if taken is None:
             async with unit_of_work() as session:
                 said = await chat.say(session, principal, asked, source)
                 if said.run_id is not None:
-                    announced(said.run_id)
+                    expect(said.run_id)
             joined = None
         else:
             said = Said(taken.new.run.id, str(taken.new.run.input["session_id"]))
-            joined = await stack.enter_async_context(reading.joined(said.run_id)) if asked.stream else None
+            joined = listeners.get(taken.new.run.id)
             if not taken.stored.parked:
                 await intake.ring(taken.new.run.id)
         yield Turn(principal, said, expected.get(said.run_id) if said.run_id else None, joined)
