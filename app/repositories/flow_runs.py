@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Text, bindparam, cast, exists, func, or_, select, text
+from sqlalchemy import Text, bindparam, cast, exists, func, or_, select, text, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
@@ -17,7 +17,7 @@ from app.core.db import after_commit
 from app.core.ids import WorkspaceId
 from app.core.settings import get_settings
 from app.errors import NotFound
-from app.models.flow_runs import FlowRun, RunStatus
+from app.models.flow_runs import IS_DEAD, FlowRun
 from app.models.flows import Flow, FlowSnapshot, FlowVersion
 from app.repositories import blobs
 from app.repositories.base import WorkspaceRepository, row_values, table_of
@@ -68,12 +68,13 @@ class FlowRuns(WorkspaceRepository[FlowRun]):
         if status:
             query = query.where(col(FlowRun.status) == status)
         if dead:
-            code = col(FlowRun.error).op("->>")("code")
-            query = query.where(col(FlowRun.status) == RunStatus.FAILED, code.in_(DEAD))
+            query = query.where(text(IS_DEAD))
         if flow_id:
             query = query.where(col(FlowRun.flow_id) == flow_id)
         if before:
-            query = query.where(col(FlowRun.id) < before)
+            moment = select(col(FlowRun.created_at)).where(col(FlowRun.id) == before).scalar_subquery()
+            older = tuple_(col(FlowRun.created_at), col(FlowRun.id)) < tuple_(moment, before)
+            query = query.where(older)
         if words:
             newest = (
                 select(col(FlowRun.id))
@@ -93,8 +94,6 @@ class FlowRuns(WorkspaceRepository[FlowRun]):
         return [(row[0], row[1]) for row in await self.session.execute(query)]
 
 
-# Failures that are no fault of the flow: a person looks at them and starts the run again.
-DEAD: Final = ("run.crashed_repeatedly", "step.outcome_unknown")
 _SEARCHED: Final = 10_000
 
 

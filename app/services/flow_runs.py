@@ -23,13 +23,13 @@ from app.flows import codec
 from app.flows.events import LiveEvent
 from app.flows.live import live
 from app.flows.wording import sentence
+from app.models.flow_runs import DEAD as DEAD
 from app.models.flow_runs import FlowRun, RunStatus
 from app.realtime import follow as reading
 from app.realtime.hub import Listener
 from app.realtime.publish import CANCELS, tell
 from app.repositories import leases
 from app.repositories.conversations import Conversations
-from app.repositories.flow_runs import DEAD as DEAD
 from app.repositories.flow_runs import FlowRuns, RunnableFlows, insert_once, pin
 from app.repositories.journal import load_events
 from app.repositories.waits import FOR_RUNS, FlowWaits, deliver, reply_key
