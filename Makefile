@@ -1,6 +1,6 @@
 # Everything a person types. Each target sets up what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help run test e2e check format bench chaos lock build clean
+.PHONY: help run test e2e check format bench chaos fuzz lock build clean
 PYTHON_IN_VENV := .venv/bin/python
 WORKERS ?= 2
 
@@ -36,6 +36,11 @@ bench: ## measure, and write the figures of docs/performance.md (FULL=1: also wh
 chaos: ## kill parts at random under 500 runs and see that nothing is lost (RUNS=, SEED=)
 	@scripts/environment requirements-dev.txt
 	@exec $(PYTHON_IN_VENV) -m tests.chaos.storm $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED))
+
+fuzz: ## edit one flow in two tabs at random, with lost connections and crashes, and compare (EDITS=, SEED=)
+	@scripts/environment requirements-dev.txt
+	@CHROMIUM=$$(scripts/browser) && export CHROMIUM && \
+	exec $(PYTHON_IN_VENV) -m tests.chaos.editing $(if $(EDITS),--edits $(EDITS)) $(if $(SEED),--seed $(SEED))
 
 build: ## build the pages
 	@scripts/environment requirements.txt

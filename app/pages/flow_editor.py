@@ -17,6 +17,7 @@ def editor() -> rx.Component:
         live=EditorState.live,
         on_run=EditorState.follow_run,
         on_alive=EditorState.alive,
+        on_presence=EditorState.present,
     )
     return shell(
         "/flows", rx.cond(EditorState.missing, _missing(), rx.el.div(canvas, class_name="pm-editor-place"))

@@ -155,8 +155,12 @@ async def joined(run_id: object) -> AsyncIterator[Listener | None]:
 
 
 async def watch_flow(flow_id: object) -> AsyncGenerator[dict[str, Any], None]:
-    """News of a flow from now on. After a lost connection: `{"kind": "gap"}`, so that the reader looks again."""
+    """News of a flow from now on: `{"kind": "listening"}` once nothing escapes any more, then what is published.
+
+    After a lost connection: `{"kind": "gap"}`, so that the reader looks again.
+    """
     async with _listening(flow_channel(str(flow_id))) as listener:
+        yield {"kind": "listening"}
         while True:
             message = await listener.get()
             yield {"kind": "gap"} if message == GAP else orjson.loads(message)

@@ -85,6 +85,13 @@ class FlowEdits(WorkspaceRepository[FlowEdit]):
         query = self.rows().where(col(FlowEdit.flow_id) == flow_id, col(FlowEdit.revision) > revision)
         return (await self.session.scalars(query.order_by(col(FlowEdit.revision)).limit(limit))).all()
 
+    async def newest(self, flow_id: UUID, before: int | None, limit: int) -> Sequence[FlowEdit]:
+        """The newest edits first, with `before` those under that revision."""
+        query = self.rows().where(col(FlowEdit.flow_id) == flow_id)
+        if before is not None:
+            query = query.where(col(FlowEdit.revision) < before)
+        return (await self.session.scalars(query.order_by(col(FlowEdit.revision).desc()).limit(limit))).all()
+
 
 class FlowVersions(WorkspaceRepository[FlowVersion]):
     model = FlowVersion

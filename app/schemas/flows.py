@@ -64,18 +64,26 @@ class CheckView(Schema):
 
 
 class OperationBody(Schema):
-    """`op_id` is the client's own: sending an operation twice changes nothing."""
+    """`op_id` is the client's own: sending an operation twice changes nothing.
+
+    `base` is the newest revision its author had seen when it was made; other editors learn by it whom it overtook.
+    """
 
     op_id: Annotated[str, Field(min_length=1, max_length=80)]
     op: Json
+    base: Annotated[int | None, Field(ge=0)] = None
 
 
 class OperationsBody(Schema):
-    """Edits by one editor, made on top of `base_revision`."""
+    """Edits by one editor, made on top of `base_revision`.
+
+    With `in_order`, those after one that is rejected are not looked at: they may speak of what it would have made.
+    """
 
     client_id: Annotated[str, Field(min_length=1, max_length=80)]
     base_revision: Annotated[int, Field(ge=0)]
     operations: Annotated[list[OperationBody], Field(max_length=500)]
+    in_order: bool = False
 
 
 class RejectedView(Schema):
@@ -91,7 +99,10 @@ class ActorView(Schema):
 
 
 class EditView(Schema):
-    """One accepted edit. An `op` a client does not know (such as `document.replace`) means: fetch the document."""
+    """One accepted edit. An `op` a client does not know (such as `document.replace`) means: fetch the document.
+
+    `base` is told to editors that are open, and not kept.
+    """
 
     revision: int
     op_id: str
@@ -99,21 +110,33 @@ class EditView(Schema):
     actor: ActorView
     op: Json
     at: datetime
+    base: int | None = None
 
 
 class OperationsView(Schema):
-    """What became of the edits, and what others did since `base_revision`."""
+    """What became of the edits, and what others did since `base_revision`.
+
+    `deferred` are those that came after a rejected one and were to stay in order: send them again.
+    """
 
     revision: int
     problems: list[ProblemView]
     accepted: list[str]
     rejected: list[RejectedView]
+    deferred: list[str] = []
     operations: list[EditView]
 
 
 class EditsView(Schema):
     revision: int
     operations: list[EditView]
+
+
+class RecentEditsView(Schema):
+    """Edits from the newest on. `more`: there are older ones, before the last one's revision."""
+
+    operations: list[EditView]
+    more: bool
 
 
 class PublishBody(Schema):

@@ -1,6 +1,6 @@
 """Edits as operations: the server puts them in order, numbers them, keeps them and tells the other editors."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 import orjson
@@ -23,6 +23,7 @@ from app.schemas.flows import (
     OperationBody,
     OperationsBody,
     OperationsView,
+    RecentEditsView,
     RejectedView,
 )
 from app.services import flow_documents
@@ -35,7 +36,7 @@ async def submit(
 ) -> OperationsView:
     """Apply each operation to the newest document; what no longer fits is rejected alone, with its code.
 
-    Fields merge, because an operation names one field. An `op_id` seen before is accepted again and does nothing.
+    With `in_order` what follows a rejected one is deferred. Fields merge, because an operation names one field. An `op_id` seen before is accepted again and does nothing.
     """
     permissions.require(principal, "flows:write")
     flow = await Flows(session, principal.workspace_id).lock(flow_id)
@@ -50,13 +51,15 @@ async def submit(
         flow.revision, flow.updated_at = made[-1].revision, now()
         flow_documents.write(flow, document)
         await session.flush()
-        tell(session, flow, made, locale)
+        tell(session, flow, made, locale, {each.op_id: each.base for each in body.operations})
     refused = {each.op_id for each in rejected}
+    deferred = _deferred(body, refused, known | {edit.op_id for edit in made})
     return OperationsView(
         revision=flow.revision,
         problems=flow_documents.in_words(flow_documents.problems(flow), locale),
-        accepted=[each.op_id for each in body.operations if each.op_id not in refused],
+        accepted=[each.op_id for each in body.operations if each.op_id not in {*refused, *deferred}],
         rejected=rejected,
+        deferred=deferred,
         operations=[_view(edit) for edit in others],
     )
 
@@ -69,6 +72,16 @@ async def since(session: AsyncSession, principal: Principal, flow_id: UUID, revi
     return EditsView(revision=flow.revision, operations=[_view(edit) for edit in found])
 
 
+async def recent(
+    session: AsyncSession, principal: Principal, flow_id: UUID, before: int | None, limit: int
+) -> RecentEditsView:
+    """The newest edits first: who changed what. With `before`, those under that revision."""
+    permissions.require(principal, "flows:read")
+    await Flows(session, principal.workspace_id).get(flow_id)
+    found = await FlowEdits(session, principal.workspace_id).newest(flow_id, before, limit + 1)
+    return RecentEditsView(operations=[_view(edit) for edit in found[:limit]], more=len(found) > limit)
+
+
 def record_replacement(session: AsyncSession, principal: Principal, flow: Flow) -> None:
     """Number an edit that puts a whole document in place; editors who hear of it fetch the document."""
     op_id = str(new_id())
@@ -78,11 +91,19 @@ def record_replacement(session: AsyncSession, principal: Principal, flow: Flow) 
     _publish(session, flow.id, {"kind": "operations", "operations": [_json(edit)]})
 
 
-def tell(session: AsyncSession, flow: Flow, made: Sequence[FlowEdit], locale: str) -> None:
-    """Tell the other editors, once the rows are there."""
+def tell(
+    session: AsyncSession,
+    flow: Flow,
+    made: Sequence[FlowEdit],
+    locale: str,
+    bases: Mapping[str, int | None] | None = None,
+) -> None:
+    """Tell the other editors, once the rows are there. `bases`: what each edit's author had seen, by `op_id`."""
     found = flow_documents.in_words(flow_documents.problems(flow), locale)
     problems = [each.model_dump(mode="json") for each in found]
-    _publish(session, flow.id, {"kind": "operations", "operations": [_json(edit) for edit in made]})
+    seen = bases or {}
+    operations = [{**_json(edit), "base": seen.get(edit.op_id)} for edit in made]
+    _publish(session, flow.id, {"kind": "operations", "operations": operations})
     _publish(session, flow.id, {"kind": "problems", "revision": flow.revision, "problems": problems})
 
 
@@ -98,6 +119,12 @@ async def _others(edits: FlowEdits, flow: Flow, body: OperationsBody) -> list[Fl
         return []
     found = await edits.since(flow.id, body.base_revision)
     return [edit for edit in found if edit.client_id != body.client_id]
+
+
+def _deferred(body: OperationsBody, refused: set[str], stored: set[str]) -> list[str]:
+    if not body.in_order:
+        return []
+    return [each.op_id for each in body.operations if each.op_id not in {*refused, *stored}]
 
 
 def _apply_all(
@@ -119,6 +146,8 @@ def _apply_all(
             inverse = invert(document, each.op)
         except AppError as error:
             rejected.append(_rejected(each, error, locale))
+            if body.in_order:
+                break
             continue
         seen.add(each.op_id)
         revision = flow.revision + len(made) + 1

@@ -60,6 +60,13 @@ class EditorState(SessionState):
         if watcher is not None and await self._principal() is not None:
             watcher.follow(wanted)
 
+    @rx.event
+    async def present(self, seen: dict[str, Any]) -> None:
+        """Where this page's person points and what they have selected, for the others. The watcher knows who it is."""
+        watcher = watching.of(self.router.session.client_token)
+        if watcher is not None:
+            watcher.say(seen)
+
     @rx.event(background=True)
     async def watch(self) -> None:
         """Push news until the page is gone or shows another flow. The lock is held for the push alone."""
@@ -72,6 +79,7 @@ class EditorState(SessionState):
             return
         watcher = watching.begin(page, principal, UUID(opened))
         try:
+            await watcher.appear()
             while (items := await watcher.take()) is not None:
                 if watching.of(page) is not watcher:
                     return

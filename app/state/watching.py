@@ -16,6 +16,7 @@ from app.core.principal import Principal
 from app.errors import AppError
 from app.realtime.follow import watch_flow
 from app.services import flow_runs
+from app.state.presence import Presence
 
 Item = dict[str, Any]
 
@@ -24,6 +25,7 @@ GONE_AFTER_S: Final = 90.0
 _LOOK_EVERY_S: Final = 15.0
 _MOST_RUNS: Final = 8
 _MOST_ITEMS: Final = 500
+_OF_PEOPLE: Final = frozenset({"people", "presence"})
 _log = structlog.get_logger()
 
 
@@ -36,11 +38,26 @@ class Watcher:
         self._told = asyncio.Event()
         self._runs: dict[str, asyncio.Task[None]] = {}
         self._seen = time.monotonic()
+        self._presence: Presence | None = None
+        self._listening = asyncio.Event()
         self._news = asyncio.create_task(self._watch())
 
     def touch(self) -> None:
         """The page is still there."""
         self._seen = time.monotonic()
+        if self._presence is not None:
+            self._presence.sign()
+
+    async def appear(self) -> None:
+        """Once the news are heard: be seen by the other open pages of the flow, and tell the page of them."""
+        await self._listening.wait()
+        self._presence = Presence(self._principal, self.flow_id, self._add)
+        await self._presence.appear()
+
+    def say(self, seen: object) -> None:
+        """Tell the other pages what this page's person points at and has selected."""
+        if self._presence is not None:
+            self._presence.say(seen)
 
     def follow(self, run_id: UUID) -> None:
         """Tell of a run until it ends. Under a storm of runs the newest wait their turn on their own pages."""
@@ -65,13 +82,21 @@ class Watcher:
     def close(self) -> None:
         for task in (self._news, *self._runs.values()):
             task.cancel()
+        if self._presence is not None:
+            self._presence.leave()
 
     async def _watch(self) -> None:
         async with aclosing(watch_flow(self.flow_id)) as news:
             async for item in news:
-                if item.get("kind") == "run":
+                if item["kind"] == "listening":
+                    self._listening.set()
+                    continue
+                if item["kind"] == "run":
                     self.follow(UUID(item["run_id"]))
-                self._add(item)
+                if item["kind"] not in _OF_PEOPLE or (
+                    self._presence is not None and self._presence.take(item)
+                ):
+                    self._add(item)
 
     async def _follow(self, run_id: UUID) -> None:
         try:
@@ -91,6 +116,8 @@ class Watcher:
             self._add({"kind": "status", "run_id": run_id, "events": [event]})
 
     def _add(self, item: Item) -> None:
+        if item["kind"] == "presence":  # where somebody points now is all that counts
+            self._items = [each for each in self._items if each.get("person") != item["person"]]
         if len(self._items) >= _MOST_ITEMS:
             self._items = [{"kind": "gap"}]  # the page looks for itself what it missed
         self._items.append(item)

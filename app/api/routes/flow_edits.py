@@ -14,6 +14,7 @@ from app.schemas.flows import (
     PublishBody,
     PublishedView,
     PublishPreview,
+    RecentEditsView,
     VersionDocumentView,
     VersionView,
 )
@@ -37,6 +38,18 @@ async def since(
 ) -> EditsView:
     """Edits after a revision, in order."""
     return await flow_edits.since(session, caller, flow_id, since)
+
+
+@router.get("/operations/recent")
+async def recent(
+    flow_id: UUID,
+    caller: Caller,
+    session: Db,
+    before: Annotated[int | None, Query(ge=1)] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> RecentEditsView:
+    """Who changed what, the newest first; older ones by `before`."""
+    return await flow_edits.recent(session, caller, flow_id, before, limit)
 
 
 @router.get("/publish/preview")

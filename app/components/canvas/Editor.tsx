@@ -5,11 +5,14 @@ import "./editor.css";
 import "./canvas.css";
 import "./panel.css";
 import "./publish.css";
+import "./together.css";
 import { ReactFlowProvider } from "@xyflow/react";
 import { Tooltip } from "radix-ui";
 import { memo, useEffect, useMemo, useRef, useState, type ReactNode } from "react";
 import { Api, ApiProblem } from "./api";
 import { EditorFailure, EditorSkeleton } from "./EditorStates";
+import { Feed } from "./feed";
+import type { Seen } from "./people";
 import { Workspace } from "./Workspace";
 import { RunStore } from "./runs";
 import { FlowStore } from "./sync";
@@ -23,6 +26,8 @@ export interface EditorProps {
   onRun?: (runId: string) => void;
   // Called regularly, so that whoever pushes `live` knows that the page is there.
   onAlive?: () => void;
+  // What this page's person points at and has selected, for the others.
+  onPresence?: (seen: Seen) => void;
 }
 
 function useStores(flowId: string): { api: Api; store: FlowStore; runs: RunStore } | null {
@@ -67,19 +72,25 @@ function useCatalog(locale: string): { catalog: Catalog | null; failure: Error |
   return { catalog, failure };
 }
 
-export const FlowEditor = memo(function FlowEditor({ flowId, locale, colorMode, live, onRun, onAlive }: EditorProps): ReactNode {
+export const FlowEditor = memo(function FlowEditor({ flowId, locale, colorMode, live, onRun, onAlive, onPresence }: EditorProps): ReactNode {
   // The page's state knows the language a moment later than the page itself.
   const language = locale || document.documentElement.lang || "en";
   const stores = useStores(flowId);
   const { catalog, failure } = useCatalog(language);
   useAlive(flowId, onAlive);
   const dark = useDark(colorMode);
+  const feed = useMemo(() => new Feed(), [flowId]);
+  useEffect(() => feed.push(live), [feed, live]);
+  const tell = useRef(onPresence);
+  useEffect(() => {
+    tell.current = onPresence;
+  }, [onPresence]);
   const content = useMemo(() => {
     if (stores === null || catalog === null) return failure instanceof ApiProblem ? <EditorFailure failure={failure} /> : <EditorSkeleton />;
     return (
-      <Workspace key={flowId} flowId={flowId} {...stores} catalog={catalog} locale={language} colorMode={dark ? "dark" : "light"} live={live} {...(onRun === undefined ? {} : { onRun })} />
+      <Workspace key={flowId} flowId={flowId} {...stores} catalog={catalog} locale={language} colorMode={dark ? "dark" : "light"} feed={feed} onPresence={(seen) => tell.current?.(seen)} {...(onRun === undefined ? {} : { onRun })} />
     );
-  }, [stores, catalog, failure, flowId, language, dark, live, onRun]);
+  }, [stores, catalog, failure, flowId, language, dark, feed, onRun]);
   return (
     <Tooltip.Provider delayDuration={500} skipDelayDuration={200}>
       <ReactFlowProvider>

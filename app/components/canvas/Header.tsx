@@ -4,6 +4,8 @@ import { ArrowLeft, Download, History, PanelRight, Play, Plus, Redo2, Undo2 } fr
 import { useEffect, useState, type ReactNode } from "react";
 import type { VersionView } from "./api";
 import { useEditor, useFlow } from "./context";
+import { PeopleHere } from "./Presence";
+import { SaveState } from "./SaveState";
 import { moment } from "./text";
 import { Button, IconButton, Pop } from "./ui";
 
@@ -29,6 +31,7 @@ export function Header({ narrow, panelOpen, onPalette, onPanel, onRun, onPublish
       {!narrow && <span className="pm-kind">{t(`kind.${flow.kind ?? "task"}`)}</span>}
       <SaveState narrow={narrow} />
       <span className="pm-space" />
+      <PeopleHere narrow={narrow} />
       <IconButton label={t("header.undo")} keys="Ctrl Z" data-testid="undo" disabled={!canUndo} onClick={() => store.undo()}>
         <Undo2 size={16} />
       </IconButton>
@@ -71,18 +74,6 @@ function FlowName(): ReactNode {
         onChange={(event) => store.dispatch({ op: "flow.set", name: "name", value: event.target.value }, { merge: "flow.name" })}
         onKeyDown={(event) => (event.key === "Enter" || event.key === "Escape") && event.currentTarget.blur()}
       />
-    </span>
-  );
-}
-
-function SaveState({ narrow }: { narrow: boolean }): ReactNode {
-  const { t } = useEditor();
-  const { saveState } = useFlow();
-  const words = t(`save.${saveState}`);
-  return (
-    <span className="pm-save" data-testid="save-state" data-state={saveState} role="status" title={t(`save.${saveState}.help`)}>
-      <i />
-      <span className={narrow && saveState === "saved" ? "pm-hidden" : ""}>{words}</span>
     </span>
   );
 }

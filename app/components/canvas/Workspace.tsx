@@ -17,13 +17,19 @@ import { TestRuns } from "./testRuns";
 import { translator } from "./text";
 import { useFollow } from "./useFollow";
 import { useMedia } from "./useMedia";
+import { AsideNotice } from "./Asides";
+import { People, type Seen } from "./people";
+import { PresenceLayer } from "./Presence";
 import type { EditorProps } from "./Editor";
 import type { Api } from "./api";
+import type { Feed } from "./feed";
 import type { RunStore } from "./runs";
 import type { FlowStore } from "./sync";
 import type { Catalog } from "./types";
 
-interface Props extends Omit<EditorProps, "colorMode"> {
+interface Props extends Omit<EditorProps, "colorMode" | "live" | "onPresence"> {
+  feed: Feed;
+  onPresence: (seen: Seen) => void;
   api: Api;
   store: FlowStore;
   runs: RunStore;
@@ -34,7 +40,7 @@ interface Props extends Omit<EditorProps, "colorMode"> {
 const PALETTE_COVERS = 208 + 16;
 const TOAST_MS = 5_000;
 
-export function Workspace({ flowId, api, store, runs, catalog, locale, colorMode, live, onRun }: Props): ReactNode {
+export function Workspace({ flowId, api, store, runs, catalog, locale, colorMode, feed, onRun, onPresence }: Props): ReactNode {
   const narrow = useMedia("(max-width: 900px)");
   const [selected, setSelected] = useState<readonly string[]>([]);
   const [tab, setTab] = useState<Tab>("inspect");
@@ -52,7 +58,9 @@ export function Workspace({ flowId, api, store, runs, catalog, locale, colorMode
   const t = useMemo(() => translator(catalog.strings, locale), [catalog, locale]);
   const types = useMemo(() => new Map(catalog.nodes.map((type) => [type.key, type])), [catalog]);
   const tests = useMemo(() => new TestRuns(), [flowId]);
-  const follow = useFollow({ api, store, runs, live, onRun });
+  const people = useMemo(() => new People(onPresence), [flowId]);
+  useEffect(() => () => people.stop(), [people]);
+  const follow = useFollow({ api, store, runs, people, feed, onRun });
   const reveal = useCallback((nodeId: string, param?: string | null) => {
     canvas.current?.focus(nodeId);
     setSelected([nodeId]);
@@ -63,8 +71,8 @@ export function Workspace({ flowId, api, store, runs, catalog, locale, colorMode
     setTimeout(() => document.querySelector<HTMLElement>(`[data-testid="field-${name}"] :is(input, textarea, select)`)?.focus(), 60);
   }, []);
   const editor: Editor = useMemo(
-    () => ({ flowId, api, store, runs, tests, catalog, types, models: catalog.models, locale, t, reveal, follow, say: setToast }),
-    [flowId, api, store, runs, tests, catalog, types, locale, t, reveal, follow],
+    () => ({ flowId, api, store, runs, tests, people, catalog, types, models: catalog.models, locale, t, reveal, follow, say: setToast }),
+    [flowId, api, store, runs, tests, people, catalog, types, locale, t, reveal, follow],
   );
   useEffect(() => {
     if (toast === null) return;
@@ -121,6 +129,8 @@ export function Workspace({ flowId, api, store, runs, catalog, locale, colorMode
                 </nav>
               )}
               <RunBar />
+              <PresenceLayer selected={selected} />
+              <AsideNotice />
               <ProblemsPill open={problemsOpen} onOpenChange={setProblemsOpen} />
               <Toast message={toast} onClose={() => setToast(null)} closeLabel={t("close")} />
             </Canvas>
@@ -149,12 +159,12 @@ function Title(): ReactNode {
   return null;
 }
 
-// An edit the server refused: what and why, in the same place as other news.
+// The server takes no edits at all: why, in the same place as other news.
 function Refusal({ say }: { say: (message: string) => void }): ReactNode {
   const { t } = useEditor();
   const { refusal } = useFlow();
   useEffect(() => {
-    if (refusal !== null) say(refusal.detail === "" ? t("save.overtaken") : t("save.refused", { reason: refusal.detail }));
+    if (refusal !== null) say(t("save.refused", { reason: refusal.detail }));
   }, [refusal, say, t]);
   return null;
 }

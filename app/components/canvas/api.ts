@@ -73,6 +73,13 @@ export interface ChatRequest {
   session_id: string | null;
 }
 
+// `base` is the newest revision its author had seen.
+export interface Sent {
+  op_id: string;
+  op: Op;
+  base: number;
+}
+
 interface ProblemBody {
   code?: string;
   detail?: string;
@@ -134,10 +141,14 @@ export class Api {
     get<{ revision: number; operations: Edit[] }>(`/api/flows/${flowId}/operations?since=${revision}`);
 
   // `keepalive` lets the request outlive the page.
-  submit(flowId: string, clientId: string, baseRevision: number, operations: { op_id: string; op: Op }[], keepalive = false): Promise<SubmitAnswer> {
-    const body = { client_id: clientId, base_revision: baseRevision, operations };
+  submit(flowId: string, clientId: string, baseRevision: number, operations: Sent[], keepalive = false): Promise<SubmitAnswer> {
+    const body = { client_id: clientId, base_revision: baseRevision, operations, in_order: true };
     return post(`/api/flows/${flowId}/operations`, body, keepalive ? { keepalive } : {});
   }
+
+  // Who changed what, the newest first.
+  recentEdits = (flowId: string, before?: number) =>
+    get<{ operations: Edit[]; more: boolean }>(`/api/flows/${flowId}/operations/recent${before === undefined ? "" : `?before=${before}`}`);
 
   publish = (flowId: string, body: PublishRequest) => post<VersionView>(`/api/flows/${flowId}/publish`, body);
   // What publishing now would do to others; servers that cannot tell answer 404.

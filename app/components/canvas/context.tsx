@@ -3,6 +3,7 @@
 import { createContext, useCallback, useContext, useSyncExternalStore } from "react";
 import type { Api } from "./api";
 import type { NodeRun, RunStore, ShownRun } from "./runs";
+import type { People } from "./people";
 import type { FlowStore, Snapshot } from "./sync";
 import type { TestRuns } from "./testRuns";
 import type { Catalog, ModelInfo, NodeType } from "./types";
@@ -17,6 +18,8 @@ export interface Editor {
   store: FlowStore;
   runs: RunStore;
   tests: TestRuns;
+  // The others who have the flow open.
+  people: People;
   catalog: Catalog;
   types: ReadonlyMap<string, NodeType>;
   models: readonly ModelInfo[];

@@ -40,9 +40,13 @@ class FlowEditor(rx.NoSSRComponent):
     on_run: rx.EventHandler[rx.event.passthrough_event_spec(str)]  # type: ignore[type-arg,valid-type]
     # Regularly, so that whoever pushes `live` knows the page is there.
     on_alive: rx.EventHandler[rx.event.no_args_event_spec]  # type: ignore[type-arg,valid-type]
+    # What this page's person points at and has selected, for the others who have the flow open.
+    on_presence: rx.EventHandler[rx.event.passthrough_event_spec(dict[str, Any])]  # type: ignore[type-arg,valid-type]
 
 
 def flow_editor(**props: Any) -> rx.Component:
-    """The whole editor, filling its parent: `flow_id`, `locale`, `color_mode`, `live`, `on_run(run_id)`, `on_alive()`."""
+    """The whole editor, filling its parent: `flow_id`, `locale`, `color_mode`, `live`, `on_run(run_id)`, `on_alive()`,
+    `on_presence(seen)`.
+    """
     editor: rx.Component = FlowEditor.create(**props)
     return editor

@@ -1,11 +1,12 @@
-// The document in the editor: what the server has, with our edits that it does not have yet on top.
-// Edits apply at once, wait in a queue that outlives the page, and are sent in order; others' edits slide underneath.
+// Keeps an editor's copy of the flow and the server's one document: edits apply at once, wait in a queue that outlives
+// the page, and are sent in order; others' edits slide underneath.
 
 import { ApiProblem, Offline, type Api } from "./api";
+import { AWAY_MS, LISTENING_MS, type Aside } from "./aside";
 import { claimClientId, Drafts, type Pending } from "./drafts";
-import { History } from "./history";
-import { invert } from "./inverses";
-import { apply, OperationRefused } from "./reducer";
+import { renames, Replica } from "./replica";
+import { Sender } from "./sending";
+import { openShelf, type Kept, type Shelf } from "./shelf";
 import type { Edit, Flow, FlowView, LiveItem, Op, Problem, SubmitAnswer } from "./types";
 
 export type SaveState = "saved" | "saving" | "offline" | "conflict";
@@ -15,10 +16,16 @@ export interface Snapshot {
   revision: number;
   publishedVersion: number | null;
   saveState: SaveState;
+  // How many edits the server does not have yet.
+  waiting: number;
+  // False where this browser keeps nothing: edits that wait live in this page alone.
+  durable: boolean;
   problems: readonly Problem[];
   canUndo: boolean;
   canRedo: boolean;
-  // The last edit that was not taken, and why; without words when somebody else's edit overtook it.
+  // Edits of ours that were not taken, or undone by somebody who had not seen them. The latest last.
+  asides: readonly Aside[];
+  // Why the server takes no edits at all.
   refusal: { code: string; detail: string } | null;
   loaded: boolean;
   // Why the flow cannot be shown at all.
@@ -30,49 +37,60 @@ export type FlowApi = Pick<Api, "getFlow" | "operationsSince" | "submit">;
 interface Options {
   flowId: string;
   api: FlowApi;
-  storage?: Storage;
+  shelf?: () => Promise<Shelf>;
   clientId?: () => Promise<string>;
   now?: () => number;
 }
 
-const SEND_AFTER_MS = 250;
 const MOST_AT_ONCE = 500;
-const RETRY_MS = [500, 1_000, 2_000, 4_000, 8_000];
+const BYTES_AT_ONCE = 1_000_000;
 const KEEPALIVE_BYTES = 60_000;
-const EMPTY: Flow = { schema: "flow/1" };
+const LOOK_AGAIN_MS = 5_000;
+const NONE: ReadonlySet<string> = new Set();
+const NOBODY = { id: null, name: "" };
 
 export class FlowStore {
-  private base: Flow = EMPTY;
-  private revision = 0;
-  private pending: Pending[] = [];
-  private problemsRevision = 0;
-  private clientId = "";
+  private readonly replica: Replica;
+  private readonly sender: Sender;
   private drafts: Drafts | null = null;
-  private sending: Promise<void> | null = null;
-  private timer: ReturnType<typeof setTimeout> | undefined;
-  private failures = 0;
+  private atOnce = MOST_AT_ONCE;
+  private problemsRevision = 0;
+  // Whether the server may know edits of others that we could not ask for.
+  private behind = false;
   private disposed = false;
-  private readonly history: History;
+  private later: ReturnType<typeof setTimeout> | undefined;
   private readonly listeners = new Set<() => void>();
   private snapshot: Snapshot = {
-    flow: EMPTY, revision: 0, publishedVersion: null, saveState: "saved", problems: [], canUndo: false, canRedo: false,
-    refusal: null, loaded: false, failure: null,
+    flow: { schema: "flow/1" }, revision: 0, publishedVersion: null, saveState: "saved", waiting: 0, durable: true, problems: [],
+    canUndo: false, canRedo: false, asides: [], refusal: null, loaded: false, failure: null,
   };
 
   constructor(private readonly options: Options) {
-    this.history = new History(options.now);
+    this.replica = new Replica(options.now);
+    this.sender = new Sender(
+      () => this.sendOnce(),
+      () => this.replica.pending.length > 0 && this.snapshot.saveState === "saving",
+    );
     if (typeof window === "undefined") return;
-    window.addEventListener("online", this.sendNow);
-    window.addEventListener("pagehide", this.leave);
+    for (const [name, listener] of this.heard) window.addEventListener(name, listener);
   }
+
+  private readonly heard: readonly [string, (event: Event) => void][] = [
+    ["online", () => this.sender.now()],
+    ["pageshow", () => this.sender.now()],
+    ["focus", () => void this.adoptLeft()],
+    ["pagehide", () => this.leave()],
+    // Only what would be lost asks: edits that neither the server nor this browser holds.
+    ["beforeunload", (event) => this.replica.pending.length > 0 && this.drafts?.held !== true && event.preventDefault()],
+  ];
 
   dispose(): void {
     this.leave();
     this.disposed = true;
-    clearTimeout(this.timer);
+    this.sender.stop();
+    clearTimeout(this.later);
     if (typeof window === "undefined") return;
-    window.removeEventListener("online", this.sendNow);
-    window.removeEventListener("pagehide", this.leave);
+    for (const [name, listener] of this.heard) window.removeEventListener(name, listener);
   }
 
   subscribe = (listener: () => void): (() => void) => {
@@ -85,40 +103,50 @@ export class FlowStore {
   // Fetches the flow and takes up edits that a reload or a crash kept from the server.
   async load(): Promise<void> {
     try {
-      this.clientId = await (this.options.clientId ?? claimClientId)();
-      this.drafts = new Drafts(this.options.flowId, this.clientId, this.options.storage ?? localStorage);
-      this.adopt(await this.options.api.getFlow(this.options.flowId));
-      for (const draft of await this.drafts.takeOver()) {
-        const arrived = await this.arrivedSince(draft.revision);
-        const left = draft.operations.filter(({ op_id }) => !arrived.has(op_id));
-        this.pending.push(...left.map((each) => ({ ...each, sent: false })));
-      }
-      this.rebase({ loaded: true, failure: null });
-      if (this.pending.length > 0) this.sendNow();
+      this.replica.clientId = await (this.options.clientId ?? claimClientId)();
+      this.drafts ??= new Drafts(this.options.flowId, this.replica.clientId, await (this.options.shelf ?? openShelf)(), this.options.now);
+      const view = await this.options.api.getFlow(this.options.flowId);
+      this.replica.adopt(view.document, view.revision);
+      await this.takeUp(this.drafts, await this.drafts.takeOver(true));
+      this.adopted(view, { loaded: true, failure: null, durable: this.drafts.durable });
+      if (this.behind) void this.hear();
+      // A tab that is just going still holds its queue.
+      this.later = setTimeout(() => void this.adoptLeft(), LOOK_AGAIN_MS);
     } catch (error) {
       if (this.disposed) return;
       if (error instanceof ApiProblem && error.status < 500) return this.change({ failure: error });
+      this.sender.failed();
       this.change({ saveState: "offline" });
-      this.timer = setTimeout(() => void this.load(), this.pause());
+      this.later = setTimeout(() => void this.load(), this.sender.pause());
     }
   }
 
   // Applies an edit at once and queues it. False when it does not fit the document.
   dispatch(op: Op, { merge }: { merge?: string } = {}): boolean {
-    const back = this.make(op, merge);
-    if (back === null) return false;
-    this.history.record(back, merge);
-    this.changed();
-    return true;
+    const fits = this.replica.dispatch(op, merge);
+    if (fits) this.changed();
+    return fits;
   }
 
   undo(): void {
-    this.history.undo((op) => this.make(op));
+    this.replica.undo();
     this.changed();
   }
 
   redo(): void {
-    this.history.redo((op) => this.make(op));
+    this.replica.redo();
+    this.changed();
+  }
+
+  // Makes an edit again that was set aside, with what it needs brought back. False when it cannot be.
+  takeBack(opId: string): boolean {
+    const done = this.replica.takeBack(opId);
+    this.changed();
+    return done;
+  }
+
+  dismiss(opId: string): void {
+    this.replica.dismiss(opId);
     this.changed();
   }
 
@@ -128,186 +156,178 @@ export class FlowStore {
 
   // News of this flow: others' edits and ours as the server numbered them, problems, or that something was missed.
   receive(item: LiveItem): void {
-    if (!this.snapshot.loaded) return;
-    if (item.kind === "operations") this.take(item.operations);
+    if (!this.snapshot.loaded) this.behind = true;
+    else if (item.kind === "operations") this.take(item.operations, LISTENING_MS);
     else if (item.kind === "problems") this.noteProblems(item.revision, item.problems);
-    else if (item.kind === "gap") void this.catchUp();
+    else if (item.kind === "gap") void this.hear();
   }
 
   // Resolves when the server has every edit made so far; rejects with Offline when it cannot be reached.
   async flush(): Promise<void> {
-    while (this.pending.length > 0) {
-      clearTimeout(this.timer);
-      await this.send();
-      if (this.pending.length > 0 && this.snapshot.saveState !== "saving") throw new Offline("the edits did not arrive");
+    while (this.replica.pending.length > 0) {
+      await this.sender.send();
+      if (this.replica.pending.length > 0 && this.snapshot.saveState !== "saving") throw new Offline("the edits did not arrive");
     }
   }
 
-  private make(op: Op, merge?: string): Op | null {
-    const { flow } = this.snapshot;
-    try {
-      const back = invert(flow, op);
-      this.change({ flow: apply(flow, op) });
-      this.enqueue(op, merge);
-      return back;
-    } catch (error) {
-      if (error instanceof OperationRefused) return null;
-      throw error;
-    }
-  }
-
-  private enqueue(op: Op, merge: string | undefined): void {
-    const last = this.pending.at(-1);
-    const fresh: Pending = { op_id: crypto.randomUUID(), op, sent: false, ...(merge === undefined ? {} : { merge }) };
-    if (merge !== undefined && last !== undefined && !last.sent && last.merge === merge && sameEdit(last.op, op)) this.pending[this.pending.length - 1] = fresh;
-    else this.pending.push(fresh);
-  }
-
+  // A person did something.
   private changed(): void {
-    this.drafts?.save(this.revision, this.pending);
-    const { canUndo, canRedo } = this.history;
-    const quiet = this.snapshot.saveState === "saved" && this.pending.length > 0;
-    this.change({ canUndo, canRedo, ...(quiet ? { saveState: "saving" } : {}) });
-    if (this.sending === null && this.failures === 0) this.schedule(SEND_AFTER_MS);
+    const waits = this.replica.pending.length > 0;
+    this.show(this.snapshot.saveState === "saved" && waits ? { saveState: "saving" } : {});
+    if (waits) this.sender.soon();
   }
 
-  private schedule(ms: number): void {
-    clearTimeout(this.timer);
-    if (!this.disposed && this.pending.length > 0) this.timer = setTimeout(() => void this.send(), ms);
+  // The server answered.
+  private agreed(also: Partial<Snapshot> = {}): void {
+    const waits = this.replica.pending.length > 0;
+    this.show({ saveState: waits ? "saving" : "saved", ...also });
+    if (waits) this.sender.soon();
   }
 
-  private sendNow = (): void => {
-    this.failures = 0;
-    clearTimeout(this.timer);
-    void this.send();
-  };
-
-  // One request at a time; whoever asks meanwhile waits for the same one.
-  private send(): Promise<void> {
-    this.sending ??= this.sendOnce().finally(() => {
-      this.sending = null;
-      if (this.snapshot.saveState === "saving") this.schedule(SEND_AFTER_MS);
-    });
-    return this.sending;
+  private show(also: Partial<Snapshot>): void {
+    const { flow, revision, pending, asides, history } = this.replica;
+    // A page that went wrote its last word: an answer that comes late is the next page's to find.
+    if (!this.disposed) this.drafts?.save(pending, asides);
+    this.change({ flow, revision, asides, waiting: pending.length, canUndo: history.canUndo, canRedo: history.canRedo, ...also });
   }
 
   private async sendOnce(): Promise<void> {
-    const batch = this.pending.slice(0, MOST_AT_ONCE);
-    if (batch.length === 0 || this.disposed) return;
+    if (this.disposed) return;
+    if (this.behind && !(await this.hear())) return;
+    const batch = this.nextBatch();
+    if (batch.length === 0) return;
     for (const each of batch) each.sent = true;
-    const base = this.revision;
+    const base = this.replica.revision;
     try {
-      const operations = batch.map(({ op_id, op }) => ({ op_id, op }));
-      const answer = await this.options.api.submit(this.options.flowId, this.clientId, base, operations);
-      this.failures = 0;
+      const answer = await this.options.api.submit(this.options.flowId, this.replica.clientId, base, batch.map(sendable));
+      this.sender.succeeded();
+      this.atOnce = Math.min(MOST_AT_ONCE, this.atOnce * 4);
       await this.settle(base, batch, answer);
     } catch (error) {
-      this.fail(error);
+      this.fail(error, batch);
     }
   }
 
-  private fail(error: unknown): void {
-    this.failures += 1;
+  private nextBatch(): Pending[] {
+    let bytes = 0;
+    const some = this.replica.pending.slice(0, this.atOnce);
+    const end = some.findIndex((each, index) => (bytes += JSON.stringify(each.op).length) > BYTES_AT_ONCE && index > 0);
+    return end === -1 ? some : some.slice(0, end);
+  }
+
+  private fail(error: unknown, batch: readonly Pending[] = []): void {
+    if (this.disposed) return;
+    this.sender.failed();
     const refused = error instanceof ApiProblem && error.status < 500 && error.status !== 429;
+    if (refused && batch.length > 0 && UNREADABLE.has(error.status)) return this.isolate(error, batch);
     const refusal = refused ? { code: error.code, detail: error.detail } : this.snapshot.refusal;
     // Signed out: signing in again in any tab lets the edits go. Anything else refused for good stays here.
     const lost = refused && error.status !== 401;
     this.change({ saveState: lost ? "conflict" : "offline", refusal });
-    if (!lost) this.schedule(this.pause());
+    if (!lost) this.sender.again();
   }
 
-  private pause(): number {
-    const usual = RETRY_MS[Math.min(this.failures, RETRY_MS.length) - 1] ?? RETRY_MS[0]!;
-    return usual * (0.75 + Math.random() / 2);
+  // Something in a batch cannot even be read: it is found by sending edits one by one, and set aside.
+  private isolate(error: ApiProblem, batch: readonly Pending[]): void {
+    this.atOnce = 1;
+    if (batch.length === 1) this.replica.refuse(batch[0]!, error.detail);
+    this.agreed();
   }
 
   // What became of a batch. Our edits come after all others the server knows: their numbers are the last ones.
   private async settle(base: number, batch: readonly Pending[], answer: SubmitAnswer): Promise<void> {
     const refused = new Map(answer.rejected.map((each) => [each.op_id, each]));
-    const taken = batch.filter(({ op_id }) => !refused.has(op_id));
-    this.pending = this.pending.filter(({ op_id }) => !refused.has(op_id));
+    const deferred = new Set(answer.deferred);
+    const taken = batch.filter(({ op_id }) => !refused.has(op_id) && !deferred.has(op_id));
     const first = answer.revision - taken.length + 1;
-    const ours = taken.map(({ op_id, op }, index) => ({ op_id, op, revision: first + index }));
+    const ours = taken.map(({ op_id, op }, index): Edit => ({ op_id, op, revision: first + index, client_id: this.replica.clientId, actor: NOBODY, at: "" }));
     const counted = base + answer.operations.length + taken.length === answer.revision && refused.size === 0;
-    const plain = counted && !taken.some(({ op }) => renames(op));
-    if (plain) this.take([...answer.operations, ...ours]);
-    else await this.catchUp(new Set(taken.map(({ op_id }) => op_id)));
-    const [refusal] = answer.rejected;
-    if (refusal !== undefined) this.change({ refusal: { code: refusal.code, detail: refusal.detail } });
+    const plain = counted && !taken.some(({ op }) => renames(op).length > 0);
+    if (plain) this.take([...answer.operations, ...ours], LISTENING_MS);
+    else if (!(await this.catchUp(new Set(taken.map(({ op_id }) => op_id))))) return;
+    // One that had to change meanwhile is sent again as it is now.
+    const stands = (each: Pending) => this.replica.pending.some((now) => now.op_id === each.op_id && now.op === each.op);
+    const out = batch.filter((each) => refused.has(each.op_id) && stands(each));
+    for (const each of out) this.replica.refuse(each, refused.get(each.op_id)!.detail);
+    if (out.length > 0) this.agreed();
     this.noteProblems(answer.revision, answer.problems);
   }
 
-  // Edits in the server's order. Known ones are skipped; after a hole, or one we do not understand, we ask.
-  private take(edits: readonly Pick<Edit, "revision" | "op_id" | "op">[]): void {
-    let [base, at] = [this.base, this.revision];
-    const arrived = new Set<string>();
-    for (const edit of edits) {
-      if (edit.revision > at + 1) return void this.catchUp();
-      arrived.add(edit.op_id);
-      if (edit.revision <= at) continue;
-      if (renames(edit.op as Op)) return void this.catchUp();
-      try {
-        base = apply(base, edit.op as Op);
-      } catch (error) {
-        if (error instanceof OperationRefused) return void this.catchUp();
-        throw error;
-      }
-      at = edit.revision;
-    }
-    [this.base, this.revision] = [base, at];
-    this.pending = this.pending.filter(({ op_id }) => !arrived.has(op_id));
-    this.rebase();
+  private take(edits: readonly Edit[], youngMs: number): void {
+    const whole = this.replica.take(edits, youngMs);
+    this.agreed();
+    if (!whole) void this.catchUp();
   }
 
-  private async catchUp(accepted: ReadonlySet<string> = new Set()): Promise<void> {
+  // What others did since the revision we know. False when the server cannot be reached.
+  private async hear(): Promise<boolean> {
+    this.behind = true;
     try {
-      const arrived = await this.arrivedSince(this.revision);
-      this.pending = this.pending.filter(({ op_id }) => !arrived.has(op_id) && !accepted.has(op_id));
-      const view = await this.options.api.getFlow(this.options.flowId);
-      if (view.revision < this.revision) return;
-      this.adopt(view);
-      this.rebase();
+      const edits = await this.editsSince(this.replica.revision);
+      this.behind = false;
+      this.sender.succeeded();
+      this.take(edits, AWAY_MS);
+      return true;
     } catch (error) {
       this.fail(error);
+      return false;
     }
   }
 
-  // The ids of the edits the server took after a revision.
-  private async arrivedSince(revision: number): Promise<Set<string>> {
-    const ids = new Set<string>();
+  // Everything anew from the server, and what happened on the way there. False when it cannot be reached.
+  private async catchUp(accepted: ReadonlySet<string> = NONE): Promise<boolean> {
+    this.behind = true;
+    try {
+      const since = this.replica.revision;
+      const view = await this.options.api.getFlow(this.options.flowId);
+      const edits = await this.editsSince(since);
+      this.behind = false;
+      // What was heard meanwhile may be newer than what was fetched.
+      if (view.revision >= this.replica.revision) this.replica.replace(view.document, view.revision, edits, accepted, AWAY_MS);
+      this.adopted(view);
+      this.take(edits.filter(({ revision }) => revision > view.revision), AWAY_MS);
+      return true;
+    } catch (error) {
+      this.fail(error);
+      return false;
+    }
+  }
+
+  private adopted(view: FlowView, also: Partial<Snapshot> = {}): void {
+    this.noteProblems(view.revision, view.problems);
+    this.agreed({ publishedVersion: view.published_version, ...also });
+  }
+
+  // The edits the server took after a revision.
+  private async editsSince(revision: number): Promise<Edit[]> {
+    const found: Edit[] = [];
     for (let after = revision; ; ) {
       const { revision: newest, operations } = await this.options.api.operationsSince(this.options.flowId, after);
-      for (const edit of operations) ids.add(edit.op_id);
+      found.push(...operations);
       const last = operations.at(-1)?.revision ?? newest;
-      if (last >= newest || last <= after) return ids;
+      if (last >= newest || last <= after) return found;
       after = last;
     }
   }
 
-  private adopt(view: FlowView): void {
-    this.base = view.document;
-    this.revision = view.revision;
-    this.change({ publishedVersion: view.published_version });
-    this.noteProblems(view.revision, view.problems);
+  private async takeUp(drafts: Drafts, kept: readonly Kept[]): Promise<void> {
+    const bases = kept.flatMap(({ aside, base }) => (aside === undefined ? [base] : []));
+    const edits = bases.length === 0 ? [] : await this.editsSince(Math.min(...bases));
+    drafts.adopted(kept);
+    this.replica.takeUp(kept, edits);
+    this.replica.take(edits.filter(({ revision }) => revision > this.replica.revision), AWAY_MS);
   }
 
-  // The document anew: the server's, with our edits on top. One that fits no more is dropped, and said.
-  private rebase(also: Partial<Snapshot> = {}): void {
-    let flow = this.base;
-    let refusal = this.snapshot.refusal;
-    this.pending = this.pending.filter(({ op }) => {
-      try {
-        flow = apply(flow, op);
-        return true;
-      } catch (error) {
-        if (!(error instanceof OperationRefused)) throw error;
-        refusal = { code: error.code, detail: "" };
-        return false;
-      }
-    });
-    this.drafts?.save(this.revision, this.pending);
-    const saveState = this.pending.length === 0 ? "saved" : "saving";
-    this.change({ flow, revision: this.revision, saveState, refusal, ...also });
+  private async adoptLeft(): Promise<void> {
+    if (!this.snapshot.loaded || this.disposed || this.drafts === null) return;
+    try {
+      const left = await this.drafts.takeOver(false);
+      if (left.length === 0) return;
+      await this.takeUp(this.drafts, left);
+      this.agreed();
+    } catch (error) {
+      this.fail(error); // they are ours on the shelf: the next load finds them
+    }
   }
 
   private noteProblems(revision: number, problems: readonly Problem[]): void {
@@ -317,12 +337,15 @@ export class FlowStore {
   }
 
   // The page goes: what waits is sent by a request that outlives it. It is kept as well, in case it does not arrive.
-  private leave = (): void => {
-    this.drafts?.save(this.revision, this.pending);
-    const operations = this.pending.slice(0, MOST_AT_ONCE).map(({ op_id, op }) => ({ op_id, op }));
+  private leave(): void {
+    this.drafts?.save(this.replica.pending, this.replica.asides);
+    const batch = this.replica.pending.slice(0, MOST_AT_ONCE);
+    const operations = batch.map(sendable);
     if (operations.length === 0 || this.disposed || JSON.stringify(operations).length > KEEPALIVE_BYTES) return;
-    this.options.api.submit(this.options.flowId, this.clientId, this.revision, operations, true).catch(() => undefined); // kept in the draft
-  };
+    for (const each of batch) each.sent = true;
+    const { clientId, revision } = this.replica;
+    this.options.api.submit(this.options.flowId, clientId, revision, operations, true).catch(() => undefined); // kept in the draft
+  }
 
   private change(part: Partial<Snapshot>): void {
     const before = this.snapshot as unknown as { [name: string]: unknown };
@@ -332,17 +355,7 @@ export class FlowStore {
   }
 }
 
-// A renamed node changes templates, and what is a reference in one that does not parse the server alone decides.
-function renames(op: Op): boolean {
-  return op.op === "node.rename_id" || (op.op === "batch" && op.ops.some(renames));
-}
+// Answers to a request whose content the server could not read, or found too large.
+const UNREADABLE: ReadonlySet<number> = new Set([400, 413, 422]);
 
-// Whether the second edit overwrites all that the first one did.
-function sameEdit(one: Op, other: Op): boolean {
-  const target = ({ op, ...rest }: Op) => {
-    const { id, name } = rest as { id?: string; name?: string };
-    const fields = "fields" in rest ? Object.keys(rest.fields).join() : "";
-    return JSON.stringify([op, id, name, fields]);
-  };
-  return one.op !== "batch" && target(one) === target(other);
-}
+const sendable = ({ op_id, op, base }: Pending) => ({ op_id, op, base });

@@ -1,6 +1,8 @@
 // The shapes the editor works with: the flow/1 document, the node catalogue, operations and what a run reports.
 // They mirror the API; what the API may leave out is optional here.
 
+import type { PeopleItem } from "./people";
+
 export type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
 export type JsonObject = { [name: string]: Json };
 export type Kind = "agent" | "rule" | "sequence" | "task";
@@ -121,6 +123,8 @@ export interface Edit {
   actor: { id: string | null; name: string };
   op: Op | { op: string };
   at: string;
+  // The newest revision its author had seen, where that is known.
+  base?: number | null;
 }
 
 export interface FlowView {
@@ -140,6 +144,8 @@ export interface SubmitAnswer {
   problems: Problem[];
   accepted: string[];
   rejected: { op_id: string; code: string; detail: string }[];
+  // Those after a rejected one: they were not looked at.
+  deferred: string[];
   operations: Edit[];
 }
 
@@ -323,7 +329,8 @@ export type LiveItem =
   | { kind: "operations"; operations: Edit[] }
   | { kind: "problems"; revision: number; problems: Problem[] }
   | { kind: "run"; run_id: string }
-  | { kind: "gap" };
+  | { kind: "gap" }
+  | PeopleItem;
 
 export interface Live {
   seq: number;

@@ -2,6 +2,8 @@
 
 import { useCallback, useEffect, useRef } from "react";
 import type { Api } from "./api";
+import type { Feed } from "./feed";
+import type { People } from "./people";
 import { ENDED, type RunStore } from "./runs";
 import type { FlowStore } from "./sync";
 import type { Live, LiveItem } from "./types";
@@ -10,7 +12,8 @@ interface Wiring {
   api: Api;
   store: FlowStore;
   runs: RunStore;
-  live: Live;
+  people: People;
+  feed: Feed;
   onRun: ((runId: string) => void) | undefined;
 }
 
@@ -19,7 +22,7 @@ export type Follow = (runId: string, version?: number | null, source?: string) =
 
 let streams = 0;
 
-export function useFollow({ api, store, runs, live, onRun }: Wiring): Follow {
+export function useFollow({ api, store, runs, people, feed, onRun }: Wiring): Follow {
   const stream = useRef<AbortController | null>(null);
   const seen = useRef(0);
   const tell = useRef(onRun);
@@ -52,6 +55,11 @@ export function useFollow({ api, store, runs, live, onRun }: Wiring): Follow {
   const taken = useCallback(
     (item: LiveItem) => {
       if (item.kind === "status") return runs.take(item.run_id, item.events);
+      if (item.kind === "people" || item.kind === "presence") {
+        people.receive(item);
+        // What happened before anybody listened for us.
+        return item.kind === "people" && item.begun ? store.receive({ kind: "gap" }) : undefined;
+      }
       if (item.kind !== "run") return store.receive(item);
       const current = runs.current();
       // A run started elsewhere is shown unless one is being watched here.
@@ -59,9 +67,9 @@ export function useFollow({ api, store, runs, live, onRun }: Wiring): Follow {
       runs.begin(item.run_id);
       read(item.run_id);
     },
-    [runs, store, read],
+    [runs, store, people, read],
   );
-  useEffect(() => {
+  const arrived = useCallback((live: Live) => {
     if (live.seq === seen.current) return;
     const lost = seen.current !== 0 && live.seq !== seen.current + 1;
     seen.current = live.seq;
@@ -70,6 +78,7 @@ export function useFollow({ api, store, runs, live, onRun }: Wiring): Follow {
     store.receive({ kind: "gap" });
     const current = runs.current();
     if (current !== null && !ENDED.has(current.status)) read(current.id);
-  }, [live, taken, store, runs, read]);
+  }, [taken, store, runs, read]);
+  useEffect(() => feed.listen(arrived), [feed, arrived]);
   return follow;
 }

@@ -174,6 +174,42 @@ async def test_operations_are_numbered_kept_and_told_to_others(ann: Person) -> N
     assert [each["op_id"] for each in told["operations"]] == ["m1", "t1"]
 
 
+async def test_edits_in_order_wait_for_one_that_is_rejected(ann: Person) -> None:
+    flow = await add(ann)
+    node = {"id": "say", "type": "channel.send", "params": {"text": "Another of that name"}}
+    body = {
+        "client_id": "a",
+        "base_revision": 1,
+        "in_order": True,
+        "operations": [
+            set_text("good", "Fine"),
+            {"op_id": "taken", "op": {"op": "node.add", "node": node}},
+            set_text("of_the_new_one", "Not for the old one"),
+        ],
+    }
+    answer = (await ann.http.post(f"/api/flows/{flow['id']}/operations", json=body)).json()
+    assert (answer["accepted"], answer["deferred"]) == (["good"], ["of_the_new_one"])
+    assert [each["op_id"] for each in answer["rejected"]] == ["taken"]
+    say = (await ann.http.get(f"/api/flows/{flow['id']}")).json()["document"]["nodes"][1]
+    assert say["params"]["text"] == "Fine"
+
+
+async def test_the_newest_edits_say_who_changed_what(ann: Person) -> None:
+    flow = await add(ann)
+    for number in range(5):
+        await edit(ann, flow["id"], set_text(f"m{number}", str(number)))
+    url = f"/api/flows/{flow['id']}/operations/recent"
+    newest = (await ann.http.get(url, params={"limit": 3})).json()
+    assert [(each["op_id"], each["actor"]["name"]) for each in newest["operations"]] == [
+        ("m4", "Ann"),
+        ("m3", "Ann"),
+        ("m2", "Ann"),
+    ]
+    assert newest["more"]
+    older = (await ann.http.get(url, params={"before": newest["operations"][-1]["revision"]})).json()
+    assert ([each["op_id"] for each in older["operations"]], older["more"]) == (["m1", "m0"], False)
+
+
 async def test_an_operation_sent_twice_changes_nothing(ann: Person) -> None:
     flow = await add(ann)
     node = {"id": "more", "type": "channel.send", "params": {"text": "x"}}

@@ -83,8 +83,8 @@ async def test_a_connection_that_breaks_is_made_again(environment: dict[str, str
 
 async def test_open_editors_hear_of_a_flow(environment: dict[str, str]) -> None:
     news = reading.watch_flow("f")
+    assert await asyncio.wait_for(anext(news), 5) == {"kind": "listening"}
     first = asyncio.ensure_future(anext(news))
-    await asyncio.sleep(0.1)
     await publish_flow("another", {"kind": "run", "run_id": "x"})
     await publish_flow("f", {"kind": "run", "run_id": "1"})
     assert await asyncio.wait_for(first, 5) == {"kind": "run", "run_id": "1"}

@@ -11,6 +11,8 @@ export class Server implements FlowApi {
   // The next answers are lost on their way, though the edits arrived.
   answersToLose = 0;
   gone = false;
+  // What the server could not even read.
+  isUnreadable: (op: Op) => boolean = () => false;
   listeners = new Set<(edits: Edit[]) => void>();
 
   constructor(public document: Flow) {}
@@ -36,11 +38,12 @@ export class Server implements FlowApi {
   operationsSince = (_id: string, revision: number) =>
     this.answer(() => ({ revision: this.edits.length, operations: structuredClone(this.edits.slice(revision)) }));
 
-  submit = (_id: string, clientId: string, base: number, operations: { op_id: string; op: Op }[]): Promise<SubmitAnswer> =>
+  submit = (_id: string, clientId: string, base: number, operations: { op_id: string; op: Op; base?: number }[]): Promise<SubmitAnswer> =>
     this.answer(() => {
       const others = this.edits.slice(base).filter((edit) => edit.client_id !== clientId);
       const [accepted, rejected, made]: [string[], SubmitAnswer["rejected"], Edit[]] = [[], [], []];
-      for (const { op_id, op } of structuredClone(operations)) {
+      if (operations.some(({ op }) => this.isUnreadable(op))) throw new ApiProblem(422, "request.invalid", "It cannot be read.");
+      for (const { op_id, op, base: seen } of structuredClone(operations)) {
         if (this.edits.some((edit) => edit.op_id === op_id)) {
           accepted.push(op_id);
           continue;
@@ -50,26 +53,16 @@ export class Server implements FlowApi {
         } catch (error) {
           if (!(error instanceof OperationRefused)) throw error;
           rejected.push({ op_id, code: error.code, detail: "It does not fit." });
-          continue;
+          break;
         }
-        const edit = { revision: this.edits.length + 1, op_id, client_id: clientId, actor: { id: null, name: "" }, op, at: "" };
+        const edit = { revision: this.edits.length + 1, op_id, client_id: clientId, actor: { id: clientId, name: clientId }, op, at: "" };
         this.edits.push(edit);
-        made.push(edit);
+        made.push({ ...edit, base: seen ?? null });
         accepted.push(op_id);
       }
+      const looked = new Set([...accepted, ...rejected.map((each) => each.op_id)]);
+      const deferred = operations.map(({ op_id }) => op_id).filter((id) => !looked.has(id));
       for (const listener of this.listeners) listener(structuredClone(made));
-      return { revision: this.edits.length, problems: [], accepted, rejected, operations: structuredClone(others) };
+      return { revision: this.edits.length, problems: [], accepted, rejected, deferred, operations: structuredClone(others) };
     });
-}
-
-export class MemoryStorage implements Storage {
-  private items = new Map<string, string>();
-  get length(): number {
-    return this.items.size;
-  }
-  clear = () => this.items.clear();
-  getItem = (key: string) => this.items.get(key) ?? null;
-  key = (index: number) => [...this.items.keys()][index] ?? null;
-  removeItem = (key: string) => void this.items.delete(key);
-  setItem = (key: string, value: string) => void this.items.set(key, value);
 }
