@@ -123,7 +123,7 @@ class OperationsView(Schema):
     problems: list[ProblemView]
     accepted: list[str]
     rejected: list[RejectedView]
-    deferred: list[str] = []
+    deferred: list[str]
     operations: list[EditView]
 
 
