@@ -28,6 +28,7 @@ class Presence:
         self.person = people.Person(token(6), str(principal.user_id), principal.name)
         self._flow_id, self._add = flow_id, add
         self._others: list[people.Person] | None = None
+        self._left = False
         self._seen: Item | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._sending: asyncio.Task[None] | None = None
@@ -39,6 +40,7 @@ class Presence:
 
     def sign(self) -> None:
         """The page is still there. Tells it when somebody came or went unheard."""
+        self._left = False
         self._spawn(self.look())
 
     async def look(self) -> None:
@@ -58,12 +60,17 @@ class Presence:
     def take(self, item: Item) -> bool:
         """Whether an item of the flow's news is for the page as it is."""
         if item["kind"] == "people":
-            self.sign()
+            if not self._left:
+                self._spawn(self.look())
             return False
         return item["kind"] != "presence" or item["person"] != self.person.id
 
     def say(self, seen: object) -> None:
-        """What the page's person points at and has selected; nonsense is ignored."""
+        """What the page's person points at and has selected, or that they leave; nonsense is ignored."""
+        if isinstance(seen, dict) and seen.get("gone") is True:
+            self._left = True
+            self._spawn(people.gone(self._flow_id, self.person))
+            return
         self._seen = _read(seen)
         if self._seen is not None and (self._sending is None or self._sending.done()):
             self._sending = self._spawn(self._send())

@@ -29,6 +29,10 @@ function usePointing(selected: readonly string[]): void {
   const { people } = useEditor();
   const { screenToFlowPosition } = useReactFlow();
   const area = useStore((state) => state.domNode);
+  useEffect(() => {
+    window.addEventListener("pagehide", people.leave);
+    return () => window.removeEventListener("pagehide", people.leave);
+  }, [people]);
   useEffect(() => people.point({ selected: selected.slice(0, 100) }), [people, selected]);
   useEffect(() => {
     if (area === null) return;

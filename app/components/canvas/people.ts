@@ -12,6 +12,7 @@ export interface Person {
 export interface Seen {
   cursor: Position | null;
   selected: readonly string[];
+  gone?: boolean;
 }
 
 export type PeopleItem = { kind: "people"; begun: boolean; me: string; people: Person[] } | ({ kind: "presence"; person: string } & Seen);
@@ -80,6 +81,11 @@ export class People {
     this.wanted = { ...this.wanted, ...seen };
     this.saySoon();
   }
+
+  // The page goes. Who crashes is missed a minute later.
+  leave = (): void => {
+    if (this.others.length > 0) this.tell({ cursor: null, selected: [], gone: true });
+  };
 
   stop(): void {
     clearTimeout(this.timer);

@@ -57,6 +57,10 @@ async def two(principal: Principal, redis_url: str) -> AsyncIterator[tuple[Page,
 async def test_pages_learn_who_comes_and_who_goes(two: tuple[Page, Page]) -> None:
     ann, bob = two
     await until(lambda: ann.names() == ["Bob"] and bob.names() == ["Ann"])
+    bob.watcher.say({"gone": True})
+    await until(lambda: ann.names() == [])
+    bob.watcher.touch()  # the page came back
+    await until(lambda: ann.names() == ["Bob"])
     watching.end("page b")
     await until(lambda: ann.names() == [])
 
