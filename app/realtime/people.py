@@ -14,7 +14,8 @@ from app.core.clock import now
 from app.core.redis import PREFIX, client
 from app.realtime.publish import publish_flow
 
-KEEP_S: Final = 60
+# A page gives a sign every 20 s: one may be lost.
+KEEP_S: Final = 45
 _MOST: Final = 50
 _log = structlog.get_logger()
 
@@ -37,7 +38,7 @@ def _member(person: Person) -> bytes:
 
 
 async def here(flow_id: object, person: Person) -> list[Person]:
-    """Say that a person is there, for a minute, and learn who else is, by name."""
+    """Say that a person is there, for a while, and learn who else is, by name."""
     key, moment = _key(flow_id), now().timestamp()
     pipeline = client().pipeline(transaction=False)
     pipeline.zremrangebyscore(key, "-inf", moment)

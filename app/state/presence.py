@@ -68,7 +68,7 @@ class Presence:
     def say(self, seen: object) -> None:
         """What the page's person points at and has selected, or that they leave; nonsense is ignored."""
         if isinstance(seen, dict) and seen.get("gone") is True:
-            self._left = True
+            self._left, self._others = True, None  # who comes back is told anew
             self._spawn(people.gone(self._flow_id, self.person))
             return
         self._seen = _read(seen)

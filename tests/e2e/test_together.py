@@ -65,7 +65,7 @@ def test_others_are_seen_with_their_cursor_and_what_they_selected(
     flow_id = new_flow(page)
     other = opened(browsers(), flow_id)
     meet(page, other)
-    hue = page.get_by_test_id("people").locator(".pm-person").get_attribute("data-hue")
+    hue = page.get_by_test_id("people").locator(".pm-face").get_attribute("data-hue")
     node(other, "answer").click()
     expect(page.get_by_test_id("ring-answer")).to_be_visible()
     box = other.get_by_test_id("canvas").bounding_box()

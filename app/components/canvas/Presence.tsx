@@ -29,10 +29,6 @@ function usePointing(selected: readonly string[]): void {
   const { people } = useEditor();
   const { screenToFlowPosition } = useReactFlow();
   const area = useStore((state) => state.domNode);
-  useEffect(() => {
-    window.addEventListener("pagehide", people.leave);
-    return () => window.removeEventListener("pagehide", people.leave);
-  }, [people]);
   useEffect(() => people.point({ selected: selected.slice(0, 100) }), [people, selected]);
   useEffect(() => {
     if (area === null) return;
@@ -101,7 +97,7 @@ export function PeopleHere({ narrow }: { narrow: boolean }): ReactNode {
       {shown.map((each) => (
         <li key={each.id}>
           <Hint label={called(each)}>
-            <span className="pm-person" role="img" tabIndex={0} aria-label={called(each)} data-hue={each.color}>
+            <span className="pm-face" role="img" tabIndex={0} aria-label={called(each)} data-hue={each.color}>
               {initials(each.name)}
             </span>
           </Hint>
@@ -110,7 +106,7 @@ export function PeopleHere({ narrow }: { narrow: boolean }): ReactNode {
       {rest.length > 0 && (
         <li>
           <Hint label={rest.map(called).join(", ")}>
-            <span className="pm-person" role="img" tabIndex={0} aria-label={rest.map(called).join(", ")}>
+            <span className="pm-face" role="img" tabIndex={0} aria-label={rest.map(called).join(", ")}>
               +{rest.length}
             </span>
           </Hint>

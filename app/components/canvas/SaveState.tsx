@@ -125,7 +125,7 @@ function Changes({ close }: { close: () => void }): ReactNode {
       <ol className="pm-changes" data-testid="changes">
         {sittings(edits).map(({ first, edits: all }) => (
           <li key={first.revision}>
-            <span className="pm-person" data-hue={colorOf(first.actor.id ?? "")} aria-hidden="true">
+            <span className="pm-face" data-hue={colorOf(first.actor.id ?? "")} aria-hidden="true">
               {initials(first.actor.name || "·")}
             </span>
             <strong>{first.actor.name || t("changes.somebody")}</strong>

@@ -82,12 +82,9 @@ export class People {
     this.saySoon();
   }
 
-  // The page goes. Who crashes is missed a minute later.
-  leave = (): void => {
-    if (this.others.length > 0) this.tell({ cursor: null, selected: [], gone: true });
-  };
-
+  // The person goes to another page of the product. Whose tab is closed or crashes is missed when their sign expires.
   stop(): void {
+    this.tell({ cursor: null, selected: [], gone: true });
     clearTimeout(this.timer);
     this.timer = undefined;
     for (const timer of this.rests.values()) clearTimeout(timer);

@@ -65,7 +65,7 @@ async def test_pages_learn_who_comes_and_who_goes(two: tuple[Page, Page]) -> Non
     await until(lambda: ann.names() == [])
 
 
-async def test_a_page_that_died_silently_is_gone_after_a_minute(
+async def test_a_page_that_died_silently_is_gone_when_its_sign_expires(
     two: tuple[Page, Page], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ann, bob = two
@@ -73,7 +73,7 @@ async def test_a_page_that_died_silently_is_gone_after_a_minute(
     key = people._key(ann.watcher.flow_id)
     assert 0 < await client().ttl(key) <= people.KEEP_S
     member = people._member(bob.watcher._presence.person)  # type: ignore[union-attr]
-    await client().zadd(key, {member: 1})  # its minute is over
+    await client().zadd(key, {member: 1})  # its time is over
     ann.watcher.touch()
     await until(lambda: ann.names() == [])
 
