@@ -40,8 +40,8 @@ class Presence:
 
     def sign(self) -> None:
         """The page is still there. Tells it when somebody came or went unheard."""
-        self._left = False
-        self._spawn(self.look())
+        back, self._left = self._left, False
+        self._spawn(self.appear() if back else self.look())
 
     async def look(self) -> None:
         others = await people.here(self._flow_id, self.person)
