@@ -76,6 +76,12 @@ def test_others_are_seen_with_their_cursor_and_what_they_selected(
     before = cursor.get_attribute("style")
     other.mouse.move(box["x"] + 700, box["y"] + 620, steps=4)
     expect(cursor).not_to_have_attribute("style", str(before))
+    other.locator("a[href='/runs']").first.click()
+    expect(page.get_by_test_id("people")).to_have_count(0, timeout=15_000)
+    expect(cursor).to_have_count(0)
+    other.go_back()
+    expect(node(other, "answer")).to_be_visible()
+    meet(page, other)
 
 
 def test_a_page_that_is_idle_says_nothing(page: Page, browsers: Callable[[], BrowserContext]) -> None:
