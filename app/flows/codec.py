@@ -71,7 +71,7 @@ def to_json(flow: Flow) -> dict[str, Any]:
     written = {_name(name): full[_name(name)] for name in Flow.model_fields}
     written["settings"], written["requires"] = data.get("settings", {}), data.get("requires", {})
     written["view"] = flow.view.model_dump(mode="json")
-    places = written["view"]["nodes"]
+    places = {name: _place(place) for name, place in written["view"]["nodes"].items()}
     ordered = [node.id for node in flow.nodes if node.id in places]
     written["view"]["nodes"] = {name: places[name] for name in (*ordered, *sorted(places))}
     written["nodes"] = [_node(value) for value in data.get("nodes", ())]
@@ -203,6 +203,10 @@ def _node(data: dict[str, Any]) -> dict[str, Any]:
     whole = {"v": 1, "title": "", "params": {}, "policy": {}, "parent": None} | data
     order = ("id", "type", "v", "title", "note", "enabled", "params", "policy", "parent")
     return {name: whole[name] for name in order if name in whole}
+
+
+def _place(data: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in data.items() if value is not None}
 
 
 def _edge(data: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ Kind = Literal["agent", "rule", "sequence", "task"]
 NODE_ID = r"^[a-z][a-z0-9_]{0,39}$"
 NodeId = Annotated[str, Field(pattern=NODE_ID)]
 Number = int | float
+Extent = Annotated[Number, Field(gt=0, le=1_000_000)]
 
 
 class _Value(BaseModel):
@@ -81,8 +82,12 @@ class Requires(_Value):
 
 
 class Position(_Value):
+    """Where a node stands. A container's frame may be wider and higher than its body asks for."""
+
     x: Number = 0
     y: Number = 0
+    width: Extent | None = None
+    height: Extent | None = None
 
 
 class Note(_Value):

@@ -14,6 +14,7 @@ M = TypeVar("M", bound=BaseModel)
 P = TypeVar("P")
 Op = Mapping[str, Any]
 FAR: Final = 10_000_000
+FARTHEST_EXTENT: Final = 1_000_000
 _UNKNOWN: Final = {
     "node": "operation.unknown_node",
     "edge": "operation.unknown_edge",
@@ -45,6 +46,16 @@ def field(op: Op, name: str, kind: type[P]) -> P:
 def coordinate(op: Op, source: Mapping[str, Any], name: str) -> int | float:
     value = source.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float) or not -FAR <= value <= FAR:
+        raise OperationError(op=str(op.get("op"))[:40], field=name)
+    return value
+
+
+def extent(op: Op, source: Mapping[str, Any], name: str) -> int | float | None:
+    """A width or height in px; None for "as large as it has to be"."""
+    if source.get(name) is None:
+        return None
+    value = coordinate(op, source, name)
+    if not 0 < value <= FARTHEST_EXTENT:
         raise OperationError(op=str(op.get("op"))[:40], field=name)
     return value
 

@@ -12,6 +12,7 @@ from app.flows.edit_values import (
     absent,
     changed,
     coordinate,
+    extent,
     field,
     inserted,
     json_value,
@@ -31,6 +32,14 @@ def _placed(flow: Flow, node_id: str, position: Position | None) -> Flow:
     return changed(flow, view=flow.view.model_copy(update={"nodes": nodes}))
 
 
+def _position(op: Op, source: Mapping[str, Any], before: Position | None) -> Position:
+    """The place that an operation names. A size it does not speak of stays as it was; null takes it away."""
+    place: dict[str, Any] = {name: coordinate(op, source, name) for name in ("x", "y")}
+    for name in ("width", "height"):
+        place[name] = extent(op, source, name) if name in source else getattr(before, name, None)
+    return Position(**place)
+
+
 def add(flow: Flow, op: Op) -> Flow:
     node = parsed(Node, op.get("node"), "node", 2)
     absent(flow.nodes, node.id)
@@ -41,7 +50,7 @@ def add(flow: Flow, op: Op) -> Flow:
         return after
     if not isinstance(position, Mapping):
         raise OperationError(op="node.add", field="position")
-    return _placed(after, node.id, Position(x=coordinate(op, position, "x"), y=coordinate(op, position, "y")))
+    return _placed(after, node.id, _position(op, position, None))
 
 
 def remove(flow: Flow, op: Op) -> Flow:
@@ -66,12 +75,13 @@ def remove(flow: Flow, op: Op) -> Flow:
 
 
 def move(flow: Flow, op: Op) -> Flow:
+    """To a place, a container also to a size: `width` and `height` where the operation names them."""
     node_id = field(op, "id", str)
     if not op.get("restore"):
         place_of(flow.nodes, node_id, "node")
     if op.get("unset"):
         return _placed(flow, node_id, None)
-    return _placed(flow, node_id, Position(x=coordinate(op, op, "x"), y=coordinate(op, op, "y")))
+    return _placed(flow, node_id, _position(op, op, flow.view.nodes.get(node_id)))
 
 
 def set_param(flow: Flow, op: Op) -> Flow:

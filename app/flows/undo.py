@@ -3,7 +3,7 @@
 `flow` is the document before. A list is done in order. `batch` is the business of `operations`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
 from app.flows.codec import to_json
@@ -12,6 +12,7 @@ from app.flows.edit_values import Op, node_of, place_of
 from app.flows.renaming import renamed
 
 Inverse = dict[str, Any]
+_SIZES: Final = ("width", "height")
 
 
 def _plain(value: Any) -> Any:
@@ -35,12 +36,19 @@ def _edges(flow: Flow, node_id: str) -> list[Inverse]:
     ]
 
 
-def _position(flow: Flow, node_id: str) -> list[Inverse]:
-    """Put a node's place back, also the stray one of a node that is not there."""
+def _position(flow: Flow, node_id: str, sizes: Collection[str] | None = None) -> list[Inverse]:
+    """Put a node's place back, also the stray one of a node that is not there.
+
+    `sizes` are those to speak of, with null where it had none; without it those that it had.
+    """
     place = flow.view.nodes.get(node_id)
     if place is None:
         return []
-    return [{"op": "node.move", "id": node_id, "x": place.x, "y": place.y, "restore": True}]
+    back: Inverse = {"op": "node.move", "id": node_id, "x": place.x, "y": place.y}
+    for name in _SIZES:
+        if name in sizes if sizes is not None else getattr(place, name) is not None:
+            back[name] = getattr(place, name)
+    return [{**back, "restore": True}]
 
 
 def _groups(flow: Flow, node_id: str) -> list[Inverse]:
@@ -60,7 +68,9 @@ def _remove_node(flow: Flow, op: Op) -> list[Inverse]:
 
 
 def _move(flow: Flow, op: Op) -> list[Inverse]:
-    return _position(flow, op["id"]) or [{"op": "node.move", "id": op["id"], "unset": True, "restore": True}]
+    sizes = None if op.get("unset") else [name for name in _SIZES if name in op]
+    gone: Inverse = {"op": "node.move", "id": op["id"], "unset": True, "restore": True}
+    return _position(flow, op["id"], sizes) or [gone]
 
 
 def _set_param(flow: Flow, op: Op) -> list[Inverse]:
@@ -123,7 +133,7 @@ def _stray(flow: Flow, restored: Flow, new: str) -> list[Inverse]:
             for name in restored.view.nodes
             if name not in flow.view.nodes
         ]
-        back += [inverse for name in flow.view.nodes for inverse in _position(flow, name)]
+        back += [inverse for name in flow.view.nodes for inverse in _position(flow, name, _SIZES)]
     for group, group_again in zip(flow.view.groups, restored.view.groups, strict=True):
         if group != group_again:
             back.append({"op": "group.update", "id": group.id, "fields": {"nodes": list(group.nodes)}})

@@ -31,7 +31,7 @@ def catalog_document(locale: str) -> CatalogDocument:
         "categories": _categories(CATALOG, section(locale, "nodes").get("categories", {})),
         "nodes": [node_json(node, section(locale, "nodes").get(node.key, {})) for node in CATALOG],
         "models": [model.model_dump() for model in editor_models()],
-        "strings": dict(section(locale, "editor")),
+        "strings": {**section(locale, "editor"), **section(locale, "structure")},
     }
     digest = hashlib.sha256(orjson.dumps(content)).hexdigest()[:32]
     return CatalogDocument(orjson.dumps({"hash": digest} | content), digest)

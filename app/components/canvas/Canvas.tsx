@@ -1,29 +1,38 @@
 // The canvas: the flow's nodes and edges, and everything a hand does to them. Each gesture ends in one operation.
 
 import {
-  Background, MiniMap, ReactFlow, SelectionMode, useReactFlow, type FinalConnectionState, type IsValidConnection,
+  Background, MiniMap, ReactFlow, SelectionMode, useReactFlow, type FinalConnectionState, type IsValidConnection, type NodeChange,
   type OnSelectionChangeParams,
 } from "@xyflow/react";
-import { useCallback, useEffect, useMemo, useRef, useState, type DragEvent, type ReactNode } from "react";
+import { useCallback, useEffect, useMemo, useRef, useState, type ReactNode } from "react";
+import { removal } from "./actions";
+import { EdgeHandsProvider } from "./canvasHands";
 import { useEditor, useFlow } from "./context";
-import { addNode, connect, moved, refusal, remove } from "./edits";
+import { rectOf } from "./dropTargets";
+import { connect, refusal } from "./edits";
 import { FlowEdgeView, type CanvasEdge } from "./FlowEdgeView";
+import { FrameCard } from "./FrameCard";
+import { GroupFrame } from "./GroupFrame";
+import { GROUP_PREFIX, NOTE_PREFIX } from "./groups";
+import { Guides } from "./Guides";
 import { NodeCard } from "./NodeCard";
 import { NoteCard } from "./NoteCard";
-import { NODE_MIME } from "./Palette";
 import { QuickAdd, type QuickAddAt } from "./QuickAdd";
 import { Toolbar, type Tool } from "./Toolbar";
-import { useCanvas, NOTE_PREFIX, type AnyNode } from "./useCanvas";
+import { useAdding } from "./useAdding";
+import { isFlowNode, useCanvas, type AnyNode } from "./useCanvas";
+import { useDrag } from "./useDrag";
 import { useShortcuts } from "./useShortcuts";
+import { useStructure } from "./useStructure";
 import type { NodeType, Position } from "./types";
 
-const NODE_TYPES = { card: NodeCard, note: NoteCard };
+const NODE_TYPES = { card: NodeCard, frame: FrameCard, note: NoteCard, group: GroupFrame };
 const EDGE_TYPES = { flow: FlowEdgeView };
 const EDGE_DEFAULTS = { type: "flow" };
-const GRID: [number, number] = [20, 20];
 const HIDE_ATTRIBUTION = { hideAttribution: true };
 const MINIMAP = { width: 134, height: 84 };
 const BUTTONS_THAT_PAN = [1, 2];
+const onMap = (node: AnyNode) => `pm-on-map-${node.type}`;
 
 export interface CanvasHandle {
   add: (type: NodeType) => void;
@@ -45,7 +54,7 @@ const coarse = () => window.matchMedia("(pointer: coarse)").matches;
 export function Canvas({ onSelect, covered, colorMode, handle, children }: Props): ReactNode {
   const { store, types, t, say } = useEditor();
   const { flow } = useFlow();
-  const model = useCanvas(flow);
+  const model = useCanvas(flow, types);
   const canvas = useReactFlow<AnyNode, CanvasEdge>();
   const [tool, setTool] = useState<Tool>(() => (coarse() ? "hand" : "select"));
   const [quickAdd, setQuickAdd] = useState<QuickAddAt | null>(null);
@@ -65,39 +74,17 @@ export function Canvas({ onSelect, covered, colorMode, handle, children }: Props
     return canvas.screenToFlowPosition({ x, y: box.top + box.height / 2 });
   }, [canvas, covered.left, covered.right]);
 
-  const insert = useCallback(
-    (type: NodeType, at: Position, from?: { node: string; port: string }) => {
-      const { op, id } = addNode(store.getSnapshot().flow, types, type, at, from);
-      model.select([id]);
-      if (store.dispatch(op)) onSelect([id]);
-    },
-    [store, model.select, onSelect],
-  );
-  // From the palette by click or key: beside the selected node and joined to its free port, else in the middle.
-  const add = useCallback(
-    (type: NodeType) => {
-      const { flow: now } = store.getSnapshot();
-      const only = canvas.getNodes().filter((node) => node.selected && node.type === "card");
-      const before = only.length === 1 ? only[0] : undefined;
-      if (before === undefined || !type.has_input) {
-        const { x, y } = centre();
-        const free = freePlace(now.view?.nodes ?? {}, { x: x - 124, y: y - 40 });
-        insert(type, free);
-        return;
-      }
-      const port = freePort(canvas, before.id, now.edges ?? []);
-      const at = { x: before.position.x + 320, y: before.position.y };
-      insert(type, freePlace(now.view?.nodes ?? {}, at), port === null ? undefined : { node: before.id, port });
-    },
-    [store, canvas, centre, insert],
-  );
+  const adding = useAdding(canvas, model, centre, onSelect);
+  const { add, insert } = adding;
+  const drag = useDrag(canvas, () => area.current?.getBoundingClientRect());
+  const structure = useStructure({ canvas, model, onSelect, ask: setQuickAdd, fit });
   const focus = useCallback(
     (nodeId: string) => {
       model.select([nodeId]);
-      const node = canvas.getNode(nodeId);
-      if (node === undefined) return;
-      const { x, y } = node.position;
-      void canvas.setCenter(x + 124 + (covered.right - covered.left) / 2, y + 60, { zoom: Math.max(canvas.getZoom(), 0.8), duration: 180 });
+      const rect = rectOf(canvas, nodeId);
+      if (rect === null) return;
+      const { x, y, width } = rect;
+      void canvas.setCenter(x + Math.min(width, 600) / 2 + (covered.right - covered.left) / 2, y + 60, { zoom: Math.max(canvas.getZoom(), 0.8), duration: 180 });
     },
     [canvas, model.select, covered.left, covered.right],
   );
@@ -107,7 +94,7 @@ export function Canvas({ onSelect, covered, colorMode, handle, children }: Props
   useShortcuts({ canvas, model, centre, fit, onSelect, onTool: setTool });
 
   const onSelectionChange = useCallback(
-    ({ nodes }: OnSelectionChangeParams<AnyNode, CanvasEdge>) => onSelect(nodes.filter((node) => node.type === "card").map((node) => node.id)),
+    ({ nodes }: OnSelectionChangeParams<AnyNode, CanvasEdge>) => onSelect(nodes.filter(isFlowNode).map((node) => node.id)),
     [onSelect],
   );
   const isValid = useCallback<IsValidConnection<CanvasEdge>>(
@@ -132,35 +119,19 @@ export function Canvas({ onSelect, covered, colorMode, handle, children }: Props
     },
     [store, types, t, say],
   );
-  const onDrop = useCallback(
-    (event: DragEvent) => {
-      const type = types.get(event.dataTransfer.getData(NODE_MIME));
-      if (type === undefined) return;
-      event.preventDefault();
-      const { x, y } = canvas.screenToFlowPosition({ x: event.clientX, y: event.clientY });
-      insert(type, { x: Math.round((x - 124) / 20) * 20, y: Math.round((y - 24) / 20) * 20 });
-    },
-    [types, canvas, insert],
-  );
-  const onDragStop = useCallback(
-    (_event: unknown, _node: AnyNode, nodes: AnyNode[]) => {
-      const places = nodes.map(({ id, position, type }) => {
-        const note = type === "note";
-        return { id: note ? id.slice(NOTE_PREFIX.length) : id, position, note };
-      });
-      const op = moved(store.getSnapshot().flow, places);
-      if (op !== null) store.dispatch(op);
-    },
-    [store],
-  );
   const onDelete = useCallback(
     ({ nodes, edges }: { nodes: AnyNode[]; edges: CanvasEdge[] }) => {
-      const cards = nodes.filter((node) => node.type === "card").map((node) => node.id);
-      const notes = nodes.filter((node) => node.type === "note").map((node) => node.id.slice(NOTE_PREFIX.length));
-      const op = remove(store.getSnapshot().flow, cards, edges.map((edge) => edge.id), notes);
+      const of = (type: AnyNode["type"], prefix: string) => nodes.filter((node) => node.type === type).map((node) => node.id.slice(prefix.length));
+      const gone = { nodes: nodes.filter(isFlowNode).map((node) => node.id), notes: of("note", NOTE_PREFIX), groups: of("group", GROUP_PREFIX), edges: edges.map((edge) => edge.id) };
+      const op = removal(store.getSnapshot().flow, gone);
       if (op !== null) store.dispatch(op);
     },
     [store],
+  );
+  const { onNodesChange } = model;
+  const onChanges = useCallback(
+    (changes: NodeChange<AnyNode>[]) => onNodesChange(drag.onChanges(structure.withoutTouchedFrames(changes))),
+    [onNodesChange, drag, structure.withoutTouchedFrames],
   );
   const ready = useRef(false);
   const onInit = useCallback(() => {
@@ -175,21 +146,30 @@ export function Canvas({ onSelect, covered, colorMode, handle, children }: Props
     [t],
   );
   return (
-    <div className="pm-canvas" data-testid="canvas" data-tool={tool} ref={area} onDrop={onDrop} onDragOver={allowDrop}>
+    <div className="pm-canvas" data-testid="canvas" data-tool={tool} ref={area} onDrop={adding.onDrop} onDragOver={adding.onDragOver} onDragLeave={adding.onDragLeave}>
+      <EdgeHandsProvider value={structure.edgeHands}>
       <ReactFlow<AnyNode, CanvasEdge>
         nodes={model.nodes}
         edges={model.edges}
         nodeTypes={NODE_TYPES}
         edgeTypes={EDGE_TYPES}
         defaultEdgeOptions={EDGE_DEFAULTS}
-        onNodesChange={model.onNodesChange}
+        onNodesChange={onChanges}
         onEdgesChange={model.onEdgesChange}
         onSelectionChange={onSelectionChange}
         onConnect={(ends) => store.dispatch(connect(store.getSnapshot().flow, types, ends))}
         onConnectEnd={onConnectEnd}
         isValidConnection={isValid}
-        onNodeDragStop={onDragStop}
-        onSelectionDragStop={(event, nodes) => onDragStop(event, nodes[0]!, nodes)}
+        onNodeDragStart={drag.onStart}
+        onNodeDrag={drag.onMove}
+        onNodeDragStop={drag.onStop}
+        onSelectionDragStart={(event, nodes) => drag.onStart(event, nodes[0]!, nodes)}
+        onSelectionDrag={drag.onMove}
+        onSelectionDragStop={drag.onStop}
+        onNodeContextMenu={(event, node) => structure.onContextMenu(event, node.id)}
+        onSelectionContextMenu={(event) => structure.onContextMenu(event)}
+        onEdgeContextMenu={structure.onEdgeContextMenu}
+        onPaneContextMenu={structure.onPaneContextMenu}
         onDelete={onDelete}
         onInit={onInit}
         deleteKeyCode={DELETE_KEYS}
@@ -199,8 +179,6 @@ export function Canvas({ onSelect, covered, colorMode, handle, children }: Props
         panOnDrag={selecting ? BUTTONS_THAT_PAN : true}
         panOnScroll
         zoomOnDoubleClick={false}
-        snapToGrid
-        snapGrid={GRID}
         connectionRadius={28}
         minZoom={0.2}
         maxZoom={2}
@@ -211,23 +189,28 @@ export function Canvas({ onSelect, covered, colorMode, handle, children }: Props
         disableKeyboardA11y={false}
       >
         <Background gap={20} size={1.5} />
-        {!empty && <MiniMap pannable zoomable ariaLabel={t("canvas.minimap")} nodeBorderRadius={8} className="pm-minimap" style={MINIMAP} />}
+        {!empty && <MiniMap pannable zoomable ariaLabel={t("canvas.minimap")} nodeBorderRadius={8} className="pm-minimap" nodeClassName={onMap} style={MINIMAP} />}
+        <Guides store={drag.guides} />
+        {structure.shown}
       </ReactFlow>
+      </EdgeHandsProvider>
       {empty && (
         <div className="pm-empty-canvas" style={{ left: covered.left, right: covered.right }}>
           <strong>{t("canvas.empty.title")}</strong>
           <p>{t("canvas.empty.text")}</p>
         </div>
       )}
-      <Toolbar tool={tool} onTool={setTool} onFit={fit} centre={centre} covered={covered} />
+      <Toolbar tool={tool} onTool={setTool} onFit={fit} onTidy={structure.tidyAll} centre={centre} covered={covered} />
       {quickAdd !== null && (
         <QuickAdd
           at={quickAdd}
           onClose={() => setQuickAdd(null)}
           onPick={(type) => {
-            const { x, y } = canvas.screenToFlowPosition(quickAdd.screen);
-            insert(type, { x, y: y - 24 }, quickAdd.from);
             setQuickAdd(null);
+            if (quickAdd.replaces !== undefined) return structure.replace(quickAdd.replaces.id, type);
+            if (quickAdd.edge !== undefined) return adding.onEdge(quickAdd.edge, type);
+            const { x, y } = canvas.screenToFlowPosition(quickAdd.screen);
+            insert(type, { x, y: y - 24 }, quickAdd.from === undefined ? {} : { from: quickAdd.from });
           }}
         />
       )}
@@ -238,29 +221,3 @@ export function Canvas({ onSelect, covered, colorMode, handle, children }: Props
 
 const DELETE_KEYS = ["Delete", "Backspace"];
 const MULTI_KEYS = ["Shift", "Meta", "Control"];
-
-function allowDrop(event: DragEvent): void {
-  if (!event.dataTransfer.types.includes(NODE_MIME)) return;
-  event.preventDefault();
-  event.dataTransfer.dropEffect = "copy";
-}
-
-// Down from the wished place until no other node stands there.
-function freePlace(places: { [id: string]: Position }, wished: Position): Position {
-  const at = { x: Math.round(wished.x / 20) * 20, y: Math.round(wished.y / 20) * 20 };
-  const taken = () => Object.values(places).some((each) => Math.abs(each.x - at.x) < 200 && Math.abs(each.y - at.y) < 100);
-  for (let tries = 0; tries < 40 && taken(); tries += 1) at.y += 120;
-  return at;
-}
-
-// The first port of a node that no edge leaves from.
-function freePort(
-  canvas: { getInternalNode: (id: string) => { internals: { handleBounds?: { source?: { id?: string | null }[] | null } | undefined } } | undefined },
-  id: string,
-  edges: readonly { source: string; source_port?: string }[],
-): string | null {
-  const ports = canvas.getInternalNode(id)?.internals.handleBounds?.source ?? [];
-  const used = new Set(edges.filter((edge) => edge.source === id).map((edge) => edge.source_port ?? "out"));
-  const free = ports.find((port) => !used.has(port.id ?? "out"));
-  return free === undefined ? null : (free.id ?? "out");
-}

@@ -3,6 +3,7 @@
 import "@xyflow/react/dist/style.css";
 import "./editor.css";
 import "./canvas.css";
+import "./structure.css";
 import "./panel.css";
 import "./publish.css";
 import "./together.css";

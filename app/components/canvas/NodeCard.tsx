@@ -41,7 +41,7 @@ export function StatusMark({ status, label }: { status: StepStatus; label: strin
   );
 }
 
-function ProblemMark({ id }: { id: string }): ReactNode {
+export function ProblemMark({ id }: { id: string }): ReactNode {
   const { t } = useEditor();
   const { count, severity } = useProblemMark(id);
   if (count === 0) return null;
@@ -133,7 +133,6 @@ function NodeCardView({ data, selected }: NodeProps<CardNode>): ReactNode {
         </span>
         <div className="pm-card-words">
           <strong title={title}>{title}</strong>
-          {node.parent && <span className="pm-card-inside">{t("card.inside", { container: node.parent })}</span>}
           <p>{type === undefined ? t("card.unknown_type", { type: node.type }) : <Parts parts={sentenceParts(node, type, t)} />}</p>
         </div>
         {enabled ? null : (

@@ -1,4 +1,4 @@
-// An edge was dropped on the empty canvas: what shall it lead to?
+// Which node? Asked where an edge was dropped on the empty canvas, for the middle of an edge, and to replace a node.
 
 import { Popover } from "radix-ui";
 import type { ReactNode } from "react";
@@ -8,7 +8,11 @@ import type { NodeType, Position } from "./types";
 
 export interface QuickAddAt {
   screen: Position;
-  from: { node: string; port: string };
+  from?: { node: string; port: string };
+  // The edge it is put on.
+  edge?: string;
+  // The node it takes the place of, and whether that one starts the flow.
+  replaces?: { id: string; trigger: boolean };
 }
 
 export function QuickAdd({ at, onPick, onClose }: { at: QuickAddAt; onPick: (type: NodeType) => void; onClose: () => void }): ReactNode {
@@ -18,7 +22,7 @@ export function QuickAdd({ at, onPick, onClose }: { at: QuickAddAt; onPick: (typ
       <Popover.Anchor style={{ position: "fixed", left: at.screen.x, top: at.screen.y }} />
       <Popover.Portal>
         <Popover.Content className="pm-pop pm-quick-add" side="right" align="start" collisionPadding={8} aria-label={t("palette.search")}>
-          <NodeList onAdd={onPick} withoutTriggers focusAtOnce />
+          <NodeList onAdd={onPick} withoutTriggers={at.replaces?.trigger !== true} focusAtOnce />
         </Popover.Content>
       </Popover.Portal>
     </Popover.Root>

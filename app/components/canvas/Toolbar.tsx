@@ -4,8 +4,6 @@ import { useReactFlow, useViewport } from "@xyflow/react";
 import { Expand, Hand, MousePointer2, StickyNote, Wand2, ZoomIn, ZoomOut } from "lucide-react";
 import type { ReactNode } from "react";
 import { useEditor } from "./context";
-import { moved } from "./edits";
-import { arranged } from "./layout";
 import type { Position } from "./types";
 import { IconButton } from "./ui";
 
@@ -16,10 +14,11 @@ interface Props {
   onTool: (tool: Tool) => void;
   onFit: () => void;
   centre: () => Position;
+  onTidy: () => void;
   covered: { left: number; right: number };
 }
 
-export function Toolbar({ tool, onTool, onFit, centre, covered }: Props): ReactNode {
+export function Toolbar({ tool, onTool, onFit, onTidy, centre, covered }: Props): ReactNode {
   const { store, t } = useEditor();
   const canvas = useReactFlow();
   const { zoom } = useViewport();
@@ -27,13 +26,6 @@ export function Toolbar({ tool, onTool, onFit, centre, covered }: Props): ReactN
     const { x, y } = centre();
     const note = { id: `note_${crypto.randomUUID().slice(0, 8)}`, text: "", x: Math.round(x - 120), y: Math.round(y - 60), width: 240, height: 120 };
     store.dispatch({ op: "note.add", note });
-  };
-  const tidy = () => {
-    const { flow } = store.getSnapshot();
-    const op = moved(flow, [...arranged(flow)].map(([id, position]) => ({ id, position, note: false })));
-    if (op === null) return;
-    store.dispatch(op);
-    requestAnimationFrame(() => requestAnimationFrame(() => onFit()));
   };
   return (
     <div className="pm-toolbar-place" style={{ left: covered.left, right: covered.right }}>
@@ -47,7 +39,7 @@ export function Toolbar({ tool, onTool, onFit, centre, covered }: Props): ReactN
         <IconButton label={t("toolbar.note")} onClick={addNote}>
           <StickyNote size={16} />
         </IconButton>
-        <IconButton label={t("toolbar.tidy")} onClick={tidy}>
+        <IconButton label={t("action.tidy_all")} keys="Shift L" data-testid="tidy" onClick={onTidy}>
           <Wand2 size={16} />
         </IconButton>
         <span className="pm-divider" />

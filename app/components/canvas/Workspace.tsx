@@ -98,7 +98,7 @@ export function Workspace({ flowId, api, store, runs, catalog, locale, colorMode
     const { flow } = store.getSnapshot();
     const part = fragment(flow, selected);
     const [first] = Object.values(part.places);
-    const pasted = paste(flow, part, { x: (first?.x ?? 0) + 40, y: (first?.y ?? 0) + 60 });
+    const pasted = paste(flow, part, { x: (first?.x ?? 0) + 40, y: (first?.y ?? 0) + 60 }, true);
     if (pasted !== null && store.dispatch(pasted.op)) canvas.current?.focus(pasted.ids[0]!);
   };
   const showTests = useCallback(() => {

@@ -2,7 +2,7 @@
 
 import { events } from "./eventStream";
 import type {
-  Catalog, ChatMessage, Edit, FlowView, Json, JsonObject, LiveEvent, Op, Problem, RunView, StepView, SubmitAnswer, TestReport,
+  Catalog, ChatMessage, Edit, Flow, FlowView, Json, JsonObject, LiveEvent, Op, Problem, RunView, StepView, SubmitAnswer, TestReport,
 } from "./types";
 
 // The server did not answer, or could not: asking again later may help.
@@ -134,6 +134,7 @@ const pause = (ms: number, signal: AbortSignal) =>
 export class Api {
   getFlow = (flowId: string) => get<FlowView>(`/api/flows/${flowId}`);
   listFlows = () => get<{ items: { id: string; name: string }[] }>("/api/flows?limit=100");
+  importFlow = (document: Flow) => post<FlowView>("/api/flows/import", document);
   getCatalog = (locale: string) => get<Catalog>(`/api/catalog?locale=${encodeURIComponent(locale)}`);
   exportUrl = (flowId: string) => `/api/flows/${flowId}/export`;
 

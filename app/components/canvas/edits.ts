@@ -1,8 +1,9 @@
 // The operations behind what a person does on the canvas. Pure: each gives an operation, or null where nothing changes.
 
 import { freshId, leadsTo } from "./describe";
+import { inside } from "./frames";
 import { placesOf } from "./layout";
-import type { Flow, FlowEdge, FlowNode, NodeType, Op, Position } from "./types";
+import type { Flow, FlowEdge, FlowNode, NodeType, Op, Place, Position } from "./types";
 
 const whole = ({ x, y }: Position): Position => ({ x: Math.round(x), y: Math.round(y) });
 
@@ -13,10 +14,14 @@ export function batch(ops: Op[]): Op | null {
 }
 
 function freshEdgeId(flow: Flow, also: readonly FlowEdge[] = []): string {
-  const taken = new Set([...(flow.edges ?? []), ...also].map((edge) => edge.id));
-  let number = taken.size + 1;
-  while (taken.has(`e${number}`)) number += 1;
-  return `e${number}`;
+  return freshEdgeIds({ ...flow, edges: [...(flow.edges ?? []), ...also] }, 1)[0]!;
+}
+
+export function freshEdgeIds(flow: Flow, count: number): string[] {
+  const taken = new Set((flow.edges ?? []).map((edge) => edge.id));
+  const ids: string[] = [];
+  for (let number = taken.size + 1; ids.length < count; number += 1) if (!taken.has(`e${number}`)) ids.push(`e${number}`);
+  return ids;
 }
 
 // The word a person would use in a template: ai.llm → llm, trigger.chat → chat.
@@ -39,9 +44,11 @@ export function addNode(
   type: NodeType,
   position: Position,
   from?: { node: string; port: string },
+  // The container it is put into.
+  into: string | null = null,
 ): { op: Op; id: string } {
   const id = idFor(flow, type);
-  const parent = from === undefined || !type.has_input ? null : frameOf(flow, types, from);
+  const parent = type.trigger || !type.has_input ? null : from === undefined ? into : frameOf(flow, types, from);
   const node: FlowNode = {
     id, type: type.key, v: type.version, title: "", params: structuredClone(type.defaults), policy: {}, parent,
   };
@@ -110,33 +117,22 @@ export function remove(flow: Flow, nodeIds: readonly string[], edgeIds: readonly
   return batch(ops);
 }
 
-export function moved(flow: Flow, places: readonly { id: string; position: Position; note: boolean }[]): Op | null {
-  const now = placesOf(flow);
-  const ops: Op[] = [];
-  for (const { id, position, note } of places) {
-    const { x, y } = whole(position);
-    if (note) ops.push({ op: "note.update", id, fields: { x, y } });
-    else if (now(id).x !== x || now(id).y !== y || flow.view?.nodes?.[id] === undefined) ops.push({ op: "node.move", id, x, y });
-  }
-  return batch(ops);
-}
-
 // A part of a flow as it goes over the clipboard.
 export interface Fragment {
   schema: "flow/1-part";
   nodes: FlowNode[];
   edges: FlowEdge[];
-  places: { [id: string]: Position };
+  places: { [id: string]: Place };
 }
 
 export function fragment(flow: Flow, ids: readonly string[]): Fragment {
-  const chosen = new Set(ids);
+  const chosen = new Set(ids.flatMap((id) => [id, ...inside(flow, id)]));
   const place = placesOf(flow);
   return {
     schema: "flow/1-part",
     nodes: (flow.nodes ?? []).filter((node) => chosen.has(node.id)),
     edges: (flow.edges ?? []).filter((edge) => chosen.has(edge.source) && chosen.has(edge.target)),
-    places: Object.fromEntries(ids.map((id) => [id, place(id)])),
+    places: Object.fromEntries([...chosen].map((id) => [id, place(id)])),
   };
 }
 
@@ -155,8 +151,9 @@ export function readFragment(text: string): Fragment | null {
   return null;
 }
 
-// Adds a part under fresh ids, its corner at `at`. Templates inside follow the new ids.
-export function paste(flow: Flow, part: Fragment, at: Position): { op: Op; ids: string[] } | null {
+// Adds a part under fresh ids, its corner at `at`. Templates inside follow the new ids. With `stay` a node whose
+// container is not part of the part stays in that container.
+export function paste(flow: Flow, part: Fragment, at: Position, stay = false): { op: Op; ids: string[] } | null {
   const ids = new Map<string, string>();
   const known: Flow = { ...flow, nodes: [...(flow.nodes ?? [])] };
   for (const node of part.nodes) {
@@ -170,10 +167,10 @@ export function paste(flow: Flow, part: Fragment, at: Position): { op: Op; ids: 
     corner.y = Math.min(corner.y, part.places[node.id]?.y ?? 0);
   }
   const ops: Op[] = [];
-  for (const node of part.nodes) {
-    const place = part.places[node.id] ?? corner;
-    const position = whole({ x: at.x + place.x - corner.x, y: at.y + place.y - corner.y });
-    const parent = node.parent ? (ids.get(node.parent) ?? null) : null;
+  for (const node of outermostFirst(part.nodes)) {
+    const { x, y, ...size } = part.places[node.id] ?? corner;
+    const position = { ...whole({ x: at.x + x - corner.x, y: at.y + y - corner.y }), ...size };
+    const parent = node.parent ? (ids.get(node.parent) ?? (stay ? node.parent : null)) : null;
     const params = renamedReferences(node.params ?? {}, ids);
     ops.push({ op: "node.add", node: { ...node, id: ids.get(node.id)!, parent, params }, position });
   }
@@ -188,7 +185,18 @@ export function paste(flow: Flow, part: Fragment, at: Position): { op: Op; ids: 
   return op === null ? null : { op, ids: [...ids.values()] };
 }
 
-function renamedReferences<T>(value: T, ids: ReadonlyMap<string, string>): T {
+// A node can only be added into a container that is there.
+function outermostFirst(nodes: readonly FlowNode[]): FlowNode[] {
+  const parents = new Map(nodes.map((node) => [node.id, node.parent ?? null]));
+  const depth = (id: string): number => {
+    let steps = 0;
+    for (let above = parents.get(id); above != null && steps < nodes.length; above = parents.get(above)) steps += 1;
+    return steps;
+  };
+  return [...nodes].sort((one, other) => depth(one.id) - depth(other.id));
+}
+
+export function renamedReferences<T>(value: T, ids: ReadonlyMap<string, string>): T {
   const text = JSON.stringify(value).replace(/\{\{.*?\}\}|\{%.*?%\}/gs, (expression) =>
     expression.replace(/\bnodes\.([a-z][a-z0-9_]*)/g, (whole_, id: string) => (ids.has(id) ? `nodes.${ids.get(id)!}` : whole_)),
   );

@@ -20,9 +20,14 @@ function nodeOf(flow: Flow, id: string): FlowNode {
   return nodesOf(flow)[placeOf(nodesOf(flow), id, "node")]!;
 }
 
-function position(flow: Flow, id: string): Op[] {
+const SIZES = ["width", "height"] as const;
+
+// `sizes` are those to speak of, with null where there was none; without it those that were there.
+function position(flow: Flow, id: string, sizes?: readonly string[]): Op[] {
   const place = flow.view?.nodes?.[id];
-  return place === undefined ? [] : [{ op: "node.move", id, x: place.x, y: place.y, restore: true }];
+  if (place === undefined) return [];
+  const named = SIZES.filter((name) => (sizes === undefined ? place[name] !== undefined : sizes.includes(name)));
+  return [{ op: "node.move", id, x: place.x, y: place.y, ...Object.fromEntries(named.map((name) => [name, place[name] ?? null])), restore: true }];
 }
 
 function edges(flow: Flow, id: string): Op[] {
@@ -65,7 +70,7 @@ function strayBack(flow: Flow, restored: Flow): Op[] {
   const back: Op[] = [];
   if (!same(places, again)) {
     for (const id of Object.keys(again)) if (!(id in places)) back.push({ op: "node.move", id, unset: true, restore: true });
-    for (const id of Object.keys(places)) back.push(...position(flow, id));
+    for (const id of Object.keys(places)) back.push(...position(flow, id, SIZES));
   }
   (flow.view?.groups ?? []).forEach((group, index) => {
     if (!same(group.nodes, restored.view?.groups?.[index]?.nodes)) back.push({ op: "group.update", id: group.id, fields: { nodes: group.nodes ?? [] } });
@@ -89,9 +94,9 @@ const INVERSES: Inverses = {
     const back: Op = { op: "node.add", node: nodesOf(flow)[index]!, index, restore: true };
     return [back, ...position(flow, id), ...edges(flow, id), ...groups(flow, id)];
   },
-  "node.move": (flow, { id }) => {
-    const back = position(flow, id);
-    return back.length > 0 ? back : [{ op: "node.move", id, unset: true, restore: true }];
+  "node.move": (flow, op) => {
+    const back = position(flow, op.id, "unset" in op ? undefined : SIZES.filter((name) => name in op));
+    return back.length > 0 ? back : [{ op: "node.move", id: op.id, unset: true, restore: true }];
   },
   "node.set_param": (flow, { id, name }) => [paramBack(nodeOf(flow, id), name)],
   "node.set_policy": (flow, { id, name }) => {

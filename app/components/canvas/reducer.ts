@@ -2,7 +2,7 @@
 // is shared. Structure is refused here; values are checked by the server. `invert` lives in inverses.ts.
 
 import { rewritten } from "./renaming";
-import type { Flow, FlowEdge, FlowNode, Group, Json, JsonObject, Note, Op, Policy, Position, View } from "./types";
+import type { Flow, FlowEdge, FlowNode, Group, Json, JsonObject, Note, Op, Place, Policy, View } from "./types";
 
 // An operation that does not fit this document.
 export class OperationRefused extends Error {
@@ -48,7 +48,19 @@ export function withNode(flow: Flow, id: string, change: (node: FlowNode) => Flo
   return { ...flow, nodes: replaced(nodes, index, change(nodes[index]!)) };
 }
 
-function placed(flow: Flow, id: string, position: Position | null): Flow {
+type Sized = { x: number; y: number; width?: number | null; height?: number | null };
+
+// The place an operation names. A size it does not speak of stays as it was; null takes it away.
+function placeFrom(op: Sized, before: Place | undefined): Place {
+  const place: Place = { x: op.x, y: op.y };
+  for (const name of ["width", "height"] as const) {
+    const size = name in op ? op[name] : before?.[name];
+    if (size != null) place[name] = size;
+  }
+  return place;
+}
+
+function placed(flow: Flow, id: string, position: Place | null): Flow {
   const { [id]: old, ...others } = flow.view?.nodes ?? {};
   if (position === null) return old === undefined ? flow : withView(flow, { nodes: others });
   return withView(flow, { nodes: { ...flow.view?.nodes, [id]: position } });
@@ -69,7 +81,7 @@ function addNode(flow: Flow, { node, index, position, restore }: OpOf<"node.add"
   absent(nodesOf(flow), node.id);
   checkParent(flow, node.id, node.parent, restore);
   const after = { ...flow, nodes: inserted(nodesOf(flow), node, index) };
-  return position === undefined ? after : placed(after, node.id, { x: position.x, y: position.y });
+  return position === undefined ? after : placed(after, node.id, placeFrom(position, undefined));
 }
 
 function removeNode(flow: Flow, { id, restore }: OpOf<"node.remove">): Flow {
@@ -87,7 +99,7 @@ function removeNode(flow: Flow, { id, restore }: OpOf<"node.remove">): Flow {
 
 function move(flow: Flow, op: OpOf<"node.move">): Flow {
   if (!op.restore) placeOf(nodesOf(flow), op.id, "node");
-  return placed(flow, op.id, "unset" in op ? null : { x: op.x, y: op.y });
+  return placed(flow, op.id, "unset" in op ? null : placeFrom(op, flow.view?.nodes?.[op.id]));
 }
 
 function setParam(flow: Flow, op: OpOf<"node.set_param">): Flow {

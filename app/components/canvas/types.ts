@@ -41,6 +41,12 @@ export interface Position {
   y: number;
 }
 
+// Where a node stands. A container's frame may be wider and higher than its body asks for.
+export interface Place extends Position {
+  width?: number;
+  height?: number;
+}
+
 export interface Note extends Partial<Position> {
   id: string;
   text?: string;
@@ -57,7 +63,7 @@ export interface Group {
 }
 
 export interface View {
-  nodes?: { [id: string]: Position };
+  nodes?: { [id: string]: Place };
   notes?: Note[];
   groups?: Group[];
 }
@@ -79,9 +85,10 @@ export interface Flow {
 
 // One edit. `restore` marks an inverse that may bring back what an imported file already had.
 export type Op =
-  | { op: "node.add"; node: FlowNode; index?: number; position?: Position; restore?: boolean }
+  | { op: "node.add"; node: FlowNode; index?: number; position?: Place; restore?: boolean }
   | { op: "node.remove"; id: string; restore?: boolean }
-  | { op: "node.move"; id: string; x: number; y: number; restore?: boolean }
+  // A size that is not named stays; null takes it away.
+  | { op: "node.move"; id: string; x: number; y: number; width?: number | null; height?: number | null; restore?: boolean }
   | { op: "node.move"; id: string; unset: true; restore?: boolean }
   | { op: "node.set_param"; id: string; name: string; value: Json; index?: number }
   | { op: "node.set_param"; id: string; name: string; unset: true }

@@ -6,7 +6,7 @@ import { useEditor } from "./context";
 import { fragment, paste, readFragment, remove, type Fragment } from "./edits";
 import type { CanvasEdge } from "./FlowEdgeView";
 import type { Tool } from "./Toolbar";
-import type { AnyNode, CanvasModel } from "./useCanvas";
+import { isFlowNode, type AnyNode, type CanvasModel } from "./useCanvas";
 import type { Position } from "./types";
 
 interface Wiring {
@@ -28,9 +28,9 @@ export function useShortcuts(wiring: Wiring): void {
   wired.current = wiring;
   useEffect(() => {
     const flow = () => store.getSnapshot().flow;
-    const selected = () => wired.current.canvas.getNodes().filter((node) => node.selected && node.type === "card").map((node) => node.id);
-    const insert = (part: Fragment, at: Position) => {
-      const pasted = paste(flow(), part, at);
+    const selected = () => wired.current.canvas.getNodes().filter((node) => node.selected && isFlowNode(node)).map((node) => node.id);
+    const insert = (part: Fragment, at: Position, stay = false) => {
+      const pasted = paste(flow(), part, at, stay);
       if (pasted === null) return;
       wired.current.model.select(pasted.ids);
       if (store.dispatch(pasted.op)) wired.current.onSelect(pasted.ids);
@@ -62,15 +62,16 @@ export function useShortcuts(wiring: Wiring): void {
     const key = (event: KeyboardEvent) => {
       if (isTyping(event.target)) return;
       const command = event.ctrlKey || event.metaKey;
+      const plain = !command && !event.altKey && !event.shiftKey;
       const name = event.key.toLowerCase();
       if (command && name === "z") (event.shiftKey ? store.redo() : store.undo());
       else if (command && name === "y") store.redo();
       else if (command && name === "a") wired.current.model.select(flow().nodes?.map((node) => node.id) ?? []);
       else if (command && name === "d") {
         const part = fragment(flow(), selected());
-        if (part.nodes.length > 0) insert(part, beside(part));
-      } else if (!command && event.code === "KeyV") wired.current.onTool("select");
-      else if (!command && event.code === "KeyH") wired.current.onTool("hand");
+        if (part.nodes.length > 0) insert(part, beside(part), true);
+      } else if (plain && event.code === "KeyV") wired.current.onTool("select");
+      else if (plain && event.code === "KeyH") wired.current.onTool("hand");
       else if (event.shiftKey && event.code === "Digit1") wired.current.fit();
       else return;
       event.preventDefault();

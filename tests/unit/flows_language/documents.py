@@ -31,7 +31,14 @@ params = st.dictionaries(
     st.sampled_from(["text", "prompt", "cases", "assign", "output", "x"]), json_values, max_size=3
 )
 coordinates = st.integers(-5_000, 5_000) | st.floats(-5_000, 5_000)
-positions = st.fixed_dictionaries({"x": coordinates, "y": coordinates})
+extents = st.integers(1, 5_000)
+positions = st.fixed_dictionaries(
+    {"x": coordinates, "y": coordinates}, optional={"width": extents, "height": extents}
+)
+moves = st.fixed_dictionaries(
+    {"x": coordinates, "y": coordinates},
+    optional={"width": st.none() | extents, "height": st.none() | extents},
+)
 policies = st.fixed_dictionaries(
     {},
     optional={
@@ -101,7 +108,8 @@ _single = st.one_of(
     ),
     st.builds(lambda node, at: {"op": "node.add", "node": node, "position": at}, nodes(), positions),
     st.builds(lambda i: {"op": "node.remove", "id": i}, ids),
-    st.builds(lambda i, at: {"op": "node.move", "id": i, **at}, ids, positions),
+    st.builds(lambda i, at: {"op": "node.move", "id": i, **at}, ids, moves),
+    st.builds(lambda i: {"op": "node.move", "id": i, "unset": True}, ids),
     st.builds(
         lambda i, name, value: {"op": "node.set_param", "id": i, "name": name, "value": value},
         ids,

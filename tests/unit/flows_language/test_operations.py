@@ -49,6 +49,17 @@ def test_removing_a_node_takes_its_edges_and_its_place_and_undo_brings_them_back
     assert codec.dump(apply(after, invert(EXAMPLE, op))) == codec.dump(EXAMPLE)
 
 
+def test_a_moved_frame_keeps_its_size_and_a_size_can_be_taken_away() -> None:
+    sized = apply(EXAMPLE, {"op": "node.move", "id": "intent", "x": 1, "y": 2, "width": 600, "height": 300})
+    moved = apply(sized, {"op": "node.move", "id": "intent", "x": 5, "y": 6})
+    assert moved.view.nodes["intent"].model_dump() == {"x": 5, "y": 6, "width": 600, "height": 300}
+    hugging = {"op": "node.move", "id": "intent", "x": 5, "y": 6, "width": None, "height": None}
+    assert codec.to_json(apply(moved, hugging))["view"]["nodes"]["intent"] == {"x": 5, "y": 6}
+    # Taking back a move leaves a size that somebody else gave meanwhile.
+    back = invert(EXAMPLE, {"op": "node.move", "id": "intent", "x": 9, "y": 9})
+    assert apply(moved, back).view.nodes["intent"].width == 600
+
+
 def test_renaming_an_id_rewrites_every_reference_and_nothing_else() -> None:
     text = "{{ nodes.a.x }} {{ nodes['a'].y | append: nodes[\"a\"].z }} {{ nodes.ab.x }} {{ input.a }} nodes.a {% for p in nodes.a.l %}{{ p.a }}{% endfor %}"
     flow = codec.parse(
@@ -92,6 +103,7 @@ REFUSED = {
     "far away": ({"op": "node.move", "id": "count", "x": 1e300, "y": 0}, "operation.malformed"),
     "infinite place": ({"op": "node.move", "id": "count", "x": float("inf"), "y": 0}, "operation.malformed"),
     "true is no coordinate": ({"op": "node.move", "id": "count", "x": True, "y": 0}, "operation.malformed"),
+    "no extent at all": ({"op": "node.move", "id": "count", "x": 0, "y": 0, "width": 0}, "operation.malformed"),
     "long title": ({"op": "node.set_title", "id": "count", "title": "x" * 500}, "operation.invalid_value"),
     "policy out of range": ({"op": "node.set_policy", "id": "count", "name": "timeout_s", "value": -1}, "operation.invalid_value"),
     "unknown policy": ({"op": "node.set_policy", "id": "count", "name": "mood", "value": 1}, "operation.malformed"),
