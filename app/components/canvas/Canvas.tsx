@@ -26,7 +26,7 @@ import { useShortcuts } from "./useShortcuts";
 import { useStructure } from "./useStructure";
 import type { NodeType, Position } from "./types";
 
-const NODE_TYPES = { card: NodeCard, frame: FrameCard, note: NoteCard, group: GroupFrame };
+const NODE_TYPES = { card: NodeCard, frame: FrameCard, note: NoteCard, cluster: GroupFrame };
 const EDGE_TYPES = { flow: FlowEdgeView };
 const EDGE_DEFAULTS = { type: "flow" };
 const HIDE_ATTRIBUTION = { hideAttribution: true };
@@ -122,7 +122,7 @@ export function Canvas({ onSelect, covered, colorMode, handle, children }: Props
   const onDelete = useCallback(
     ({ nodes, edges }: { nodes: AnyNode[]; edges: CanvasEdge[] }) => {
       const of = (type: AnyNode["type"], prefix: string) => nodes.filter((node) => node.type === type).map((node) => node.id.slice(prefix.length));
-      const gone = { nodes: nodes.filter(isFlowNode).map((node) => node.id), notes: of("note", NOTE_PREFIX), groups: of("group", GROUP_PREFIX), edges: edges.map((edge) => edge.id) };
+      const gone = { nodes: nodes.filter(isFlowNode).map((node) => node.id), notes: of("note", NOTE_PREFIX), groups: of("cluster", GROUP_PREFIX), edges: edges.map((edge) => edge.id) };
       const op = removal(store.getSnapshot().flow, gone);
       if (op !== null) store.dispatch(op);
     },

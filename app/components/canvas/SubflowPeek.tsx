@@ -16,7 +16,7 @@ import type { FlowView } from "./types";
 import { Modal } from "./ui";
 import { useCanvas } from "./useCanvas";
 
-const NODE_TYPES = { card: NodeCard, frame: FrameCard, note: NoteCard, group: GroupFrame };
+const NODE_TYPES = { card: NodeCard, frame: FrameCard, note: NoteCard, cluster: GroupFrame };
 const EDGE_TYPES = { flow: FlowEdgeView };
 const FIT = { padding: 0.12, maxZoom: 1 };
 

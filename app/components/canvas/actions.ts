@@ -55,7 +55,7 @@ export function selectionOf(all: readonly AnyNode[], edges: readonly { id: strin
   return {
     nodes: [...of("frame"), ...of("card")],
     notes: of("note", NOTE_PREFIX),
-    groups: of("group", GROUP_PREFIX),
+    groups: of("cluster", GROUP_PREFIX),
     edges: edges.filter((edge) => edge.selected).map((edge) => edge.id),
   };
 }

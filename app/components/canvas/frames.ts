@@ -13,7 +13,7 @@ export type Types = ReadonlyMap<string, NodeType>;
 export type SizeOf = (node: FlowNode) => Size;
 
 // The head is the container's card; `width` and `body` are what an empty frame measures.
-export const FRAME = { head: 68, left: 88, right: 28, top: 28, bottom: 28, width: 440, body: 152 } as const;
+export const FRAME = { head: 68, left: 112, right: 28, top: 28, bottom: 28, width: 440, body: 152 } as const;
 
 export function isContainer(node: FlowNode | undefined, types: Types): boolean {
   return node !== undefined && types.get(node.type)?.container != null;

@@ -4,7 +4,8 @@ import type { Node as CanvasNode } from "@xyflow/react";
 import { boundsOf, type Rect } from "./frames";
 import type { Group } from "./types";
 
-export type GroupNode = CanvasNode<{ group: Group }, "group">;
+// Not called "group": React Flow has a node type of that name, with a look of its own.
+export type GroupNode = CanvasNode<{ group: Group }, "cluster">;
 // Notes and groups share the canvas with nodes; these keep their names apart.
 export const NOTE_PREFIX = "note:";
 export const GROUP_PREFIX = "group:";

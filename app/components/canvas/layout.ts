@@ -7,7 +7,7 @@ import type { Flow, FlowEdge, FlowNode, Position } from "./types";
 export const CARD_WIDTH = 248;
 const GRID = 20;
 // A body begins here in its frame; frames.ts draws it so.
-const BODY = { left: 100, top: 100, right: 40, bottom: 40, width: 440, height: 220 };
+const BODY = { left: 120, top: 100, right: 40, bottom: 40, width: 440, height: 220 };
 
 interface Box {
   width: number;

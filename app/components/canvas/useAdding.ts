@@ -62,7 +62,7 @@ export function useAdding(canvas: CanvasInstance, model: CanvasModel, centre: ()
       }
       const port = freePort(canvas, before.id, flow.edges ?? []);
       const body = before.type === "frame" && port === types.get(before.data.node.type)?.container?.port;
-      const at = body ? { x: rect.x + FRAME.left + 12, y: rect.y + FRAME.head + FRAME.top + 4 } : { x: rect.x + rect.width + 72, y: rect.y };
+      const at = body ? { x: rect.x + FRAME.left + 8, y: rect.y + FRAME.head + FRAME.top + 4 } : { x: rect.x + rect.width + 72, y: rect.y };
       insert(type, freePlace(flow.view?.nodes ?? {}, at), port === null ? {} : { from: { node: before.id, port } });
     },
     [store, types, canvas, centre, insert],

@@ -94,7 +94,7 @@ function groupsOf({ flow, known, framing, place }: Drawing, measured: (id: strin
     if (old?.dragging) return [{ ...old, data: { group } }];
     const { x, y, width, height } = rect;
     if (old && old.data.group === group && at(old.position, rect) && old.width === width && old.height === height) return [old];
-    return [{ ...old, id, type: "group", position: { x, y }, width, height, zIndex: -2, dragHandle: ".pm-group-head", data: { group } }];
+    return [{ ...old, id, type: "cluster", position: { x, y }, width, height, zIndex: -2, dragHandle: ".pm-group-head", data: { group } }];
   });
 }
 
@@ -140,7 +140,7 @@ export interface CanvasModel {
 function reframed(flow: Flow, types: Types, nodes: AnyNode[], changes: readonly NodeChange<AnyNode>[]): AnyNode[] {
   const grew = changes.some((change) => change.type === "dimensions" && change.resizing === undefined);
   if (!grew || nodes.some((node) => node.dragging || node.resizing)) return nodes;
-  const frames = nodes.some((node) => node.type === "frame" || node.type === "group");
+  const frames = nodes.some((node) => node.type === "frame" || node.type === "cluster");
   return frames ? nodesOf(flow, types, nodes, null) : nodes;
 }
 

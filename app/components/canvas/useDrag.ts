@@ -57,7 +57,7 @@ export function useDrag(canvas: CanvasInstance, area: () => DOMRect | undefined)
       const size = view();
       const sight = { x: -seenFrom.x / seenFrom.zoom, y: -seenFrom.y / seenFrom.zoom, width: (size?.width ?? 0) / seenFrom.zoom, height: (size?.height ?? 0) / seenFrom.zoom };
       const rects = here.getNodes().flatMap((node) => {
-        if (moving.has(node.id) || node.type === "group") return [];
+        if (moving.has(node.id) || node.type === "cluster") return [];
         const rect = rectOf(here, node.id);
         const seen = rect !== null && rect.x < sight.x + sight.width && rect.x + rect.width > sight.x && rect.y < sight.y + sight.height && rect.y + rect.height > sight.y;
         return seen ? [rect] : [];
@@ -72,7 +72,7 @@ export function useDrag(canvas: CanvasInstance, area: () => DOMRect | undefined)
       const followers = new Map<string, Position>();
       for (const node of dragged) {
         for (const each of inside(document_, node.id)) moving.add(each);
-        if (node.type !== "group") continue;
+        if (node.type !== "cluster") continue;
         const members = new Set(node.data.group.nodes ?? []);
         for (const id of members) {
           const member = here.getNode(id);
@@ -84,7 +84,7 @@ export function useDrag(canvas: CanvasInstance, area: () => DOMRect | undefined)
       const box = boundsOf(dragged.flatMap((node) => rectOf(here, node.id) ?? []));
       const [first] = dragged;
       if (box === null || first === undefined) return;
-      const [only] = dragged.length === 1 && grabbed.type !== "group" ? dragged : [];
+      const [only] = dragged.length === 1 && grabbed.type !== "cluster" ? dragged : [];
       const alone = only !== undefined && isFlowNode(only) && canStandOn(document_, types, only.data.node);
       const start = here.getNode(first.id)?.position ?? first.position;
       session = { grabbed, dragged, followers, moving, box, anchor: { id: first.id, position: { ...start } }, by: { x: 0, y: 0 }, frames: framesOn(here, moving), edge: null, alone, ...look(moving) };
@@ -128,7 +128,7 @@ export function useDrag(canvas: CanvasInstance, area: () => DOMRect | undefined)
       const moves = changes.flatMap((change) => {
         if (change.type !== "position" || change.dragging !== false || change.position === undefined) return [];
         const node = wired.current.canvas.getNode(change.id);
-        if (node === undefined || node.type === "group") return [];
+        if (node === undefined || node.type === "cluster") return [];
         return [{ id: node.id, by: { x: change.position.x - node.position.x, y: change.position.y - node.position.y } }];
       });
       const op = batch(shifted(flow(), moves));
@@ -137,7 +137,7 @@ export function useDrag(canvas: CanvasInstance, area: () => DOMRect | undefined)
 
     // The frame it would be put into; undefined when it stays in the one it was taken from.
     const frameFor = (now: Session, event: Pointed): string | null | undefined => {
-      if (now.grabbed.type === "group" || !now.dragged.some(isFlowNode)) return undefined;
+      if (now.grabbed.type === "cluster" || !now.dragged.some(isFlowNode)) return undefined;
       const under = frameUnder(now.frames, wired.current.canvas.screenToFlowPosition(pointerOf(event)));
       const from = now.grabbed.parentId ?? null;
       return under === from ? undefined : under;

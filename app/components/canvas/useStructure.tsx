@@ -78,7 +78,7 @@ export function useStructure({ canvas, model, onSelect, ask, fit }: Wiring): Str
       wired.current.model.select([node.id]);
       const bare = node.id.slice(node.id.indexOf(":") + 1);
       const lone = { nodes: [] as string[], notes: [] as string[], groups: [] as string[], edges: [] as string[] };
-      (node.type === "note" ? lone.notes : node.type === "group" ? lone.groups : lone.nodes).push(bare);
+      (node.type === "note" ? lone.notes : node.type === "cluster" ? lone.groups : lone.nodes).push(bare);
       open(screen, actionsFor(lone, wired.current));
     },
     [open, actions],
@@ -122,14 +122,14 @@ export function useStructure({ canvas, model, onSelect, ask, fit }: Wiring): Str
       return changes.filter((change) => {
         if (change.type !== "select" || !change.selected) return true;
         const node = canvas.getNode(change.id);
-        if (node?.type !== "frame" && node?.type !== "group") return true;
+        if (node?.type !== "frame" && node?.type !== "cluster") return true;
         const own = rectOf(canvas, node.id);
         return own !== null && encloses(rect, own);
       });
     },
     [canvas, flowStore],
   );
-  const chosen = model.nodes.filter((node) => node.selected === true && node.type !== "group").map((node) => node.id);
+  const chosen = model.nodes.filter((node) => node.selected === true && node.type !== "cluster").map((node) => node.id);
   const key = chosen.join("\n");
   const several = useMemo(() => (key === "" ? [] : key.split("\n")), [key]);
   const { flow } = useFlow();
