@@ -6,14 +6,13 @@ from typing import Annotated, Any
 from pydantic import Field, model_validator
 
 from app.capabilities import NodeContext
+from app.flows.called_runs import call_failed
 from app.flows.check.shapes import ANYTHING, NULL, TEXT, obj, union
 from app.flows.deadlines import Seconds, due_in
 from app.flows.node_type import (
     Call,
-    ErrorKind,
     Known,
     Next,
-    NodeError,
     NodeType,
     Output,
     Params,
@@ -21,7 +20,6 @@ from app.flows.node_type import (
     Template,
     Value,
 )
-from app.flows.wording import origin, sentence
 
 
 class TaskParams(Params):
@@ -97,22 +95,9 @@ async def resume(_params: TaskParams, ctx: NodeContext) -> Next:
     if signal.get("kind") == "due":
         return Next("timeout", {"task_id": task_id, "result": None})
     if signal.get("kind") == "ended" and signal.get("status") != "succeeded":
-        raise _failed(signal)
+        raise call_failed(signal)
     result = signal.get("output") if signal.get("kind") == "ended" else signal.get("result")
     return Next("done", {"task_id": task_id, "result": result}, usage=signal.get("usage"))
-
-
-def _failed(ended: Mapping[str, Any]) -> NodeError:
-    """The agent's run did not succeed: with the kind of its own error."""
-    inner = origin(ended.get("error") or {"code": "run.cancelled"})
-    kind = ErrorKind.CANCELLED if ended.get("status") == "cancelled" else ErrorKind.UPSTREAM
-    return NodeError(
-        ErrorKind(inner.get("kind", kind)),
-        "subflow.failed",
-        run_id=ended.get("id"),
-        reason=sentence(inner),
-        cause=inner,
-    )
 
 
 NODE = NodeType(

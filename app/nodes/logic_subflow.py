@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from app.capabilities import NodeContext
+from app.flows.called_runs import call_failed
 from app.flows.check.shapes import TEXT, obj
-from app.flows.node_type import Call, ErrorKind, Known, Next, NodeError, NodeType, Params, Suspend, Value
-from app.flows.wording import origin, sentence
+from app.flows.node_type import Call, Known, Next, NodeType, Params, Suspend, Value
 
 
 class SubflowParams(Params):
@@ -49,15 +49,7 @@ async def resume(_params: SubflowParams, ctx: NodeContext) -> Next:
     ended = ctx.signal
     if ended.get("status") == "succeeded":
         return Next("out", ended.get("output"), usage=ended.get("usage") or None)
-    inner = origin(ended.get("error") or {"code": "run.cancelled"})
-    kind = ErrorKind.CANCELLED if ended.get("status") == "cancelled" else ErrorKind.UPSTREAM
-    raise NodeError(
-        ErrorKind(inner.get("kind", kind)),
-        "subflow.failed",
-        run_id=ended.get("id"),
-        reason=sentence(inner),
-        cause=inner,
-    )
+    raise call_failed(ended)
 
 
 NODE = NodeType(
