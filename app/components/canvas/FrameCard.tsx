@@ -7,7 +7,7 @@ import { useEditor, useNodeRun, useUncovered } from "./context";
 import { portsOf, sentenceParts, titleOf, type ShownPort } from "./describe";
 import { FRAME } from "./frames";
 import { nodeIcon } from "./icons";
-import { outcome, Parts, ProblemMark, StatusMark } from "./NodeCard";
+import { outcome, Parts, PortRows, ProblemMark, StatusMark } from "./NodeCard";
 import type { NodeRun } from "./runs";
 import { cost, duration } from "./text";
 import type { FlowNode } from "./types";
@@ -23,20 +23,6 @@ function Came({ run, ports }: { run: NodeRun; ports: readonly ShownPort[] }): Re
       {run.durationMs !== undefined && <span>{duration(run.durationMs)}</span>}
       {run.usage?.cost_usd != null && <span>{cost(run.usage.cost_usd)}</span>}
     </p>
-  );
-}
-
-function Exits({ id, ports, run }: { id: string; ports: readonly ShownPort[]; run: NodeRun }): ReactNode {
-  const bare = useUncovered(id);
-  return (
-    <ul className="pm-frame-exits">
-      {ports.map((port) => (
-        <li key={port.id} data-known={port.known} data-taken={run.ports.includes(port.id)} data-uncovered={bare.has(`${id}.${port.id}`)}>
-          <span>{port.label}</span>
-          <Handle type="source" position={Side.Right} id={port.id} role="img" aria-label={port.label} />
-        </li>
-      ))}
-    </ul>
   );
 }
 
@@ -88,7 +74,7 @@ function FrameCardView({ data, selected, parentId }: NodeProps<FrameNode>): Reac
         )}
         {run.status === "idle" ? <ProblemMark id={node.id} /> : <StatusMark status={run.status} label={t(`status.${run.status}`)} />}
       </header>
-      <Exits id={node.id} ports={exits} run={run} />
+      <PortRows className="pm-frame-exits" id={node.id} ports={exits} run={run} />
       {entry !== undefined && (
         <div className="pm-frame-entry" data-taken={run.ports.includes(entry.id)}>
           <span>{entry.label}</span>

@@ -85,10 +85,10 @@ function Footer({ run, ports, passes }: { run: NodeRun; ports: readonly ShownPor
   );
 }
 
-function PortRows({ id, ports, run }: { id: string; ports: readonly ShownPort[]; run: NodeRun }): ReactNode {
+export function PortRows({ className, id, ports, run }: { className: string; id: string; ports: readonly ShownPort[]; run: NodeRun }): ReactNode {
   const bare = useUncovered(id);
   return (
-    <ul className="pm-ports">
+    <ul className={className}>
       {ports.map((port) => (
         <li key={port.id} data-known={port.known} data-taken={run.ports.includes(port.id)} data-uncovered={bare.has(`${id}.${port.id}`)}>
           <span>{port.label}</span>
@@ -142,7 +142,7 @@ function NodeCardView({ data, selected }: NodeProps<CardNode>): ReactNode {
         )}
         {run.status === "idle" ? <ProblemMark id={node.id} /> : <StatusMark status={run.status} label={t(`status.${run.status}`)} />}
       </header>
-      {single === undefined && ports.length > 0 && <PortRows id={node.id} ports={ports} run={run} />}
+      {single === undefined && ports.length > 0 && <PortRows className="pm-ports" id={node.id} ports={ports} run={run} />}
       {run.text !== "" && run.status === "running" && <div className="pm-streamed">{tail(run.text)}</div>}
       <Footer run={run} ports={ports} passes={type?.passes_input ?? false} />
     </article>
