@@ -148,12 +148,13 @@ async def _take_together(batch: Sequence[Wish]) -> Sequence[Taken | Exception | 
         if (wish.flow_id, wish.session_id) in seen:
             del open_[place]  # its turn comes after the one before it
         seen.add((wish.flow_id, wish.session_id))
-    for fresh in (False, True):
-        await _look(list(open_.values()), fresh)
-        stale = await _store(open_, answers)
-        open_ = {place: open_[place] for place in stale}
-        if not open_:
-            break
+    await _look(list(open_.values()), fresh=False)
+    left = {place: open_[place] for place in await _store(open_, answers)}
+    if left:
+        before = {place: _head(wish) for place, wish in left.items()}
+        await _look(list(left.values()), fresh=True)
+        # Whose flow is what it was has to go the long way for another reason.
+        await _store({place: wish for place, wish in left.items() if _head(wish) != before[place]}, answers)
     return answers
 
 
@@ -177,7 +178,7 @@ async def _store(wishes: Mapping[int, Wish], answers: list[Taken | Exception | N
 
 
 async def _make(wish: Wish) -> New | None:
-    head = _heads.get((get_settings().database_url, *wish.flow))
+    head = _head(wish)
     if head is None:
         raise NotFound(RunnableFlows.missing, id=str(wish.flow_id))
     draft = wish.draft or head.published is None
@@ -191,7 +192,11 @@ async def _make(wish: Wish) -> New | None:
     return new
 
 
-async def _look(wishes: Sequence[Wish], fresh: bool) -> None:
+def _head(wish: Wish) -> Head | None:
+    return _heads.get((get_settings().database_url, *wish.flow))
+
+
+async def _look(wishes: Sequence[Wish], *, fresh: bool) -> None:
     """Learn what the wanted flows are; with `fresh` of all of them again."""
     database = get_settings().database_url
     wanted = {wish.flow for wish in wishes}
