@@ -109,15 +109,21 @@ def test_a_page_that_is_idle_says_nothing(page: Page, browsers: Callable[[], Bro
     assert [each for each in sent if "present" in each] == []
 
 
-def test_who_overwrites_a_field_unseen_is_named_and_mine_comes_back(
-    page: Page, browsers: Callable[[], BrowserContext]
-) -> None:
+def parted(page: Page, browsers: Callable[[], BrowserContext]) -> tuple[str, BrowserContext, Page]:
+    """A new flow on two pages that have seen each other; the second has lost its connection."""
     flow_id = new_flow(page)
     saved(page)
     context = browsers()
     other = opened(context, flow_id)
     meet(page, other)
     context.set_offline(True)
+    return flow_id, context, other
+
+
+def test_who_overwrites_a_field_unseen_is_named_and_mine_comes_back(
+    page: Page, browsers: Callable[[], BrowserContext]
+) -> None:
+    flow_id, context, other = parted(page, browsers)
     rename(other, "answer", "Theirs")
     rename(page, "answer", "Mine")
     saved(page)
@@ -136,12 +142,7 @@ def test_who_overwrites_a_field_unseen_is_named_and_mine_comes_back(
 def test_editing_what_another_removes_is_told_and_an_undo_brings_back_both(
     page: Page, browsers: Callable[[], BrowserContext]
 ) -> None:
-    flow_id = new_flow(page)
-    saved(page)
-    context = browsers()
-    other = opened(context, flow_id)
-    meet(page, other)
-    context.set_offline(True)
+    flow_id, context, other = parted(page, browsers)
     rename(other, "answer", "Edited meanwhile")
     node(page, "answer").click()
     page.keyboard.press("Delete")
